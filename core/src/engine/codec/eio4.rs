@@ -1,0 +1,190 @@
+//! Engine.IO protocol 4: `4hello`, payloads joined by U+001E, base64 behind `b`.
+//!
+//! Source: the Engine.IO protocol document, revision 4. Pure; what a packet does to a
+//! connection is [`conn`](super::super::conn)'s.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::{Malformed, Signal};
+use crate::engine::frame::Frame;
+
+/// Between two packets of a polling payload.
+const SEPARATOR: char = '\x1e';
+
+/// The type of a text message, the byte in front of it.
+pub(crate) const MESSAGE: u8 = b'4';
+
+/// One packet: a WebSocket text frame, or what stands between two separators of a payload.
+pub(crate) fn decode(packet: &str) -> Result<Signal<'_>, Malformed> {
+    let kind = packet.chars().next().ok_or(Malformed("an empty packet"))?;
+    let data = &packet[kind.len_utf8()..];
+    Ok(match kind {
+        '0' => Signal::Open,
+        '1' => Signal::Close,
+        '2' => Signal::Ping(data),
+        '3' => Signal::Pong,
+        '4' => Signal::Text(data),
+        '5' => Signal::Upgrade,
+        '6' => Signal::Noop,
+        _ => return Err(Malformed("an unknown packet type: expected 0 to 6")),
+    })
+}
+
+/// The first packet of a polling payload, and how many bytes it and its separator take.
+pub(crate) fn decode_first(payload: &str) -> (Result<Signal<'_>, Malformed>, usize) {
+    let packet = payload.split(SEPARATOR).next().unwrap_or_default();
+    let signal = match packet.strip_prefix('b') {
+        Some(base64) => STANDARD
+            .decode(base64)
+            .map(|bytes| Signal::Binary(bytes.into()))
+            .map_err(|_| Malformed("a binary packet that is not base64")),
+        None => decode(packet),
+    };
+    (signal, packet.len() + SEPARATOR.len_utf8())
+}
+
+/// Frames as one polling payload.
+pub(crate) fn encode_payload(frames: &[Frame]) -> Vec<u8> {
+    let length = |frame: &Frame| 2 + frame.packet().len() * if frame.is_binary() { 4 } else { 3 } / 3;
+    let mut body = Vec::with_capacity(frames.iter().map(length).sum());
+    for frame in frames {
+        if !body.is_empty() {
+            body.push(SEPARATOR as u8);
+        }
+        if frame.is_binary() {
+            body.push(b'b');
+            let start = body.len();
+            body.resize(start + base64::encoded_len(frame.packet().len(), true).expect("a payload in memory"), 0);
+            STANDARD
+                .encode_slice(frame.packet(), &mut body[start..])
+                .expect("room for the whole of it");
+        } else {
+            body.extend_from_slice(frame.packet());
+        }
+    }
+    body
+}
+
+/// The first packet of a connection, with what the client must know of it.
+pub(crate) fn open(data: &serde_json::Value) -> Frame {
+    let written: Result<_, std::convert::Infallible> = Frame::write_packet(b'0', |out| {
+        out.extend_from_slice(data.to_string().as_bytes());
+        Ok(())
+    });
+    let Ok(((), frame)) = written;
+    frame
+}
+
+/// The packets that the server sends of itself, each a whole WebSocket frame.
+pub(crate) fn control(signal: &Signal<'_>) -> Frame {
+    Frame::from_static(match signal {
+        Signal::Close => b"\x81\x011",
+        Signal::Ping(_) => b"\x81\x012",
+        Signal::Pong => b"\x81\x063probe",
+        Signal::Noop => b"\x81\x016",
+        Signal::Open | Signal::Text(_) | Signal::Binary(_) | Signal::Upgrade => {
+            unreachable!("not a control packet of this server: {signal:?}")
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decode_payload(body: &str) -> Vec<Result<Signal<'_>, Malformed>> {
+        let mut signals = Vec::new();
+        let mut rest = Some(body);
+        while let Some(payload) = rest {
+            let (signal, length) = decode_first(payload);
+            signals.push(signal);
+            rest = payload.get(length..);
+        }
+        signals
+    }
+
+    #[test]
+    fn packets_are_read_as_the_protocol_document_writes_them() {
+        let table: [(&str, Result<Signal<'_>, ()>); 13] = [
+            ("0", Ok(Signal::Open)),
+            ("1", Ok(Signal::Close)),
+            ("2", Ok(Signal::Ping(""))),
+            ("2probe", Ok(Signal::Ping("probe"))),
+            ("3", Ok(Signal::Pong)),
+            ("3probe", Ok(Signal::Pong)),
+            ("4hello", Ok(Signal::Text("hello"))),
+            ("4", Ok(Signal::Text(""))),
+            ("5", Ok(Signal::Upgrade)),
+            ("6", Ok(Signal::Noop)),
+            ("", Err(())),
+            ("abc", Err(())),
+            ("é4", Err(())),
+        ];
+        for (packet, signal) in table {
+            assert_eq!(decode(packet).map_err(drop), signal, "{packet:?}");
+        }
+    }
+
+    #[test]
+    fn payloads_hold_several_packets_and_base64() {
+        let body = "4hello\x1e2\x1e4€\x1ebAQIDBA==";
+        let signals: Result<Vec<_>, _> = decode_payload(body).into_iter().collect();
+        assert_eq!(
+            signals,
+            Ok(vec![
+                Signal::Text("hello"),
+                Signal::Ping(""),
+                Signal::Text("€"),
+                Signal::Binary(vec![1, 2, 3, 4].into()),
+            ])
+        );
+        for body in ["", "4a\x1e", "\x1e4a", "b*", "4a\x1ebAQ=I", "{}"] {
+            assert!(decode_payload(body).into_iter().any(|signal| signal.is_err()), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn control_packets_are_whole_websocket_frames() {
+        for (signal, packet) in [
+            (Signal::Close, "1"),
+            (Signal::Ping(""), "2"),
+            (Signal::Pong, "3probe"),
+            (Signal::Noop, "6"),
+        ] {
+            let frame = control(&signal);
+            assert_eq!(frame.packet(), packet.as_bytes());
+            assert_eq!(frame.websocket()[..], [&[0x81, packet.len() as u8], packet.as_bytes()].concat());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_is_decoded_again(messages in prop::collection::vec(
+            prop_oneof!["[^\x1e]*".prop_map(Ok), any::<Vec<u8>>().prop_map(Err)], 1..9,
+        )) {
+            let frames: Vec<_> = messages.iter().map(|message| match message {
+                Ok(text) => Frame::text(text),
+                Err(bytes) => Frame::binary(bytes),
+            }).collect();
+            let body = String::from_utf8(encode_payload(&frames)).unwrap();
+            let decoded: Result<Vec<_>, _> = decode_payload(&body).into_iter().collect();
+            let expected: Vec<_> = messages.iter().map(|message| match message {
+                Ok(text) => Signal::Text(text),
+                Err(bytes) => Signal::Binary(bytes.into()),
+            }).collect();
+            prop_assert_eq!(decoded, Ok(expected));
+        }
+
+        #[test]
+        fn arbitrary_bodies_never_panic(body in any::<String>()) {
+            let held: usize = decode_payload(&body)
+                .into_iter()
+                .filter_map(Result::ok)
+                .map(|signal| match signal { Signal::Binary(bytes) => bytes.len(), _ => 0 })
+                .sum();
+            prop_assert!(held <= body.len());
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Wire units to [`Signal`]s and back, a file a generation. Pure: no I/O, no clock, no locks.
+//!
+//! Which codec a connection speaks is decided once, at its handshake, by
+//! [`Generation`](super::generation::Generation).
+
+use std::borrow::Cow;
+
+pub(crate) mod eio4;
+
+/// What one packet of the engine means, the same words for every generation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Signal<'a> {
+    Open,
+    Close,
+    /// A heartbeat's question, or the probe of an upgrade when it carries `probe`.
+    Ping(&'a str),
+    Pong,
+    Text(&'a str),
+    Binary(Cow<'a, [u8]>),
+    Upgrade,
+    Noop,
+}
+
+/// A packet or payload that is none of its generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed(pub(crate) &'static str);
+
+impl std::fmt::Display for Malformed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}

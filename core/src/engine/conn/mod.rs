@@ -1,0 +1,288 @@
+//! One client's life, without I/O or a clock: the time comes in, [`Step`]s come out.
+//!
+//! **Call `handle_*` with what happened, do the [`Step`] it returns, then ask `poll_timeout` when
+//! to call [`Conn::handle_timeout`].** Never blocks, never allocates. What carries the bytes is
+//! [`transport`](super::transport); who calls it is [`driver`](super::driver).
+
+use std::time::{Duration, Instant};
+
+use super::{codec::Signal, reason::CloseReason};
+
+pub(crate) mod exchange;
+mod heartbeat;
+
+use heartbeat::Heartbeat;
+
+/// How often the reference server releases the open poll of a client that is upgrading.
+const RELEASE_EVERY: Duration = Duration::from_millis(100);
+
+/// What the owner of a connection must do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Nothing,
+    /// The signal was a message: it is the application's.
+    Deliver,
+    /// Queue a ping.
+    Ping,
+    /// Answer the open poll, if there is one, with a noop: the client waits for that to upgrade.
+    ReleasePoll,
+    Close(CloseReason),
+}
+
+/// The durations that rule a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timing {
+    pub(crate) ping_interval: Duration,
+    pub(crate) ping_timeout: Duration,
+    pub(crate) upgrade_timeout: Duration,
+}
+
+/// The state of one open connection.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    heartbeat: Heartbeat,
+    upgrade: Option<Upgrade>,
+    upgrade_timeout: Duration,
+    /// Since when nothing is read because the application is busy.
+    stalled_since: Option<Instant>,
+}
+
+/// A second transport is being probed.
+#[derive(Debug)]
+struct Upgrade {
+    release_at: Instant,
+    gives_up_at: Instant,
+}
+
+impl Conn {
+    pub(crate) fn new(now: Instant, timing: Timing) -> Self {
+        Self {
+            heartbeat: Heartbeat::new(now, timing.ping_interval, timing.ping_timeout),
+            upgrade: None,
+            upgrade_timeout: timing.upgrade_timeout,
+            stalled_since: None,
+        }
+    }
+
+    /// A packet came over the transport in use.
+    pub(crate) fn handle_packet(&mut self, now: Instant, signal: &Signal<'_>) -> Step {
+        match signal {
+            Signal::Text(_) | Signal::Binary(_) => {
+                self.heartbeat.handle_activity(now);
+                Step::Deliver
+            }
+            Signal::Pong => {
+                self.heartbeat.handle_pong(now);
+                Step::Nothing
+            }
+            Signal::Close => Step::Close(CloseReason::TransportClose),
+            // It is the server that asks in this generation.
+            Signal::Ping(_) => Step::Close(CloseReason::TransportError),
+            // As the reference: of no meaning here, and no harm.
+            Signal::Open | Signal::Upgrade | Signal::Noop => {
+                self.heartbeat.handle_activity(now);
+                Step::Nothing
+            }
+        }
+    }
+
+    /// A WebSocket began to probe. `false`: one does already, the newcomer is refused.
+    pub(crate) fn handle_probe(&mut self, now: Instant) -> bool {
+        if self.upgrade.is_some() {
+            return false;
+        }
+        self.upgrade = Some(Upgrade {
+            release_at: now,
+            gives_up_at: now + self.upgrade_timeout,
+        });
+        true
+    }
+
+    /// The probing WebSocket was accepted as the transport, or is gone.
+    pub(crate) fn handle_probe_end(&mut self) {
+        self.upgrade = None;
+    }
+
+    /// The application can take no more: nothing is read until [`handle_resume`](Self::handle_resume).
+    pub(crate) fn handle_stall(&mut self, now: Instant) {
+        self.stalled_since.get_or_insert(now);
+    }
+
+    /// Reading goes on. The time it stood still does not count against the client's heartbeat.
+    pub(crate) fn handle_resume(&mut self, now: Instant) {
+        if let Some(since) = self.stalled_since.take() {
+            self.heartbeat.postpone(now - since);
+        }
+    }
+
+    /// A deadline of [`poll_timeout`](Self::poll_timeout) may have passed.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Step {
+        if let Some(upgrade) = &mut self.upgrade {
+            if upgrade.gives_up_at <= now {
+                self.upgrade = None;
+            } else if upgrade.release_at <= now {
+                upgrade.release_at = now + RELEASE_EVERY;
+                return Step::ReleasePoll;
+            }
+        }
+        if self.stalled_since.is_some() {
+            return Step::Nothing;
+        }
+        self.heartbeat.handle_timeout(now)
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), at the latest.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let heartbeat = self.stalled_since.is_none().then(|| self.heartbeat.deadline());
+        let upgrade = self.upgrade.as_ref().map(|upgrade| upgrade.release_at.min(upgrade.gives_up_at));
+        heartbeat.into_iter().chain(upgrade).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMING: Timing = Timing {
+        ping_interval: Duration::from_secs(25),
+        ping_timeout: Duration::from_secs(20),
+        upgrade_timeout: Duration::from_secs(10),
+    };
+
+    /// A connection and a clock that moves only when told to.
+    struct Pair {
+        conn: Conn,
+        start: Instant,
+        now: Instant,
+    }
+
+    impl Pair {
+        fn new() -> Self {
+            let now = Instant::now();
+            Self {
+                conn: Conn::new(now, TIMING),
+                start: now,
+                now,
+            }
+        }
+
+        fn at(&mut self, seconds: f64) -> Step {
+            self.now = self.start + Duration::from_secs_f64(seconds);
+            self.conn.handle_timeout(self.now)
+        }
+
+        fn receive(&mut self, signal: &Signal<'_>) -> Step {
+            self.conn.handle_packet(self.now, signal)
+        }
+
+        fn deadline(&self) -> f64 {
+            (self.conn.poll_timeout().unwrap() - self.start).as_secs_f64()
+        }
+    }
+
+    #[test]
+    fn the_first_ping_goes_out_after_one_interval() {
+        let mut pair = Pair::new();
+        assert_eq!(pair.deadline(), 25.0);
+        assert_eq!(pair.at(24.9), Step::Nothing);
+        assert_eq!(pair.at(25.0), Step::Ping);
+        assert_eq!(pair.deadline(), 45.0);
+    }
+
+    #[test]
+    fn a_missed_pong_ends_the_connection() {
+        let mut pair = Pair::new();
+        pair.at(25.0);
+        assert_eq!(pair.at(44.9), Step::Nothing);
+        assert_eq!(pair.at(45.0), Step::Close(CloseReason::PingTimeout));
+    }
+
+    #[test]
+    fn a_pong_starts_the_next_interval() {
+        let mut pair = Pair::new();
+        for beat in 0..1000 {
+            let base = f64::from(beat) * 26.0;
+            assert_eq!(pair.at(base + 25.0), Step::Ping);
+            pair.at(base + 26.0);
+            assert_eq!(pair.receive(&Signal::Pong), Step::Nothing);
+        }
+    }
+
+    #[test]
+    fn one_message_restarts_the_wait_for_a_pong_and_a_second_does_not() {
+        let mut pair = Pair::new();
+        pair.at(25.0);
+        pair.at(30.0);
+        assert_eq!(pair.receive(&Signal::Text("a")), Step::Deliver);
+        assert_eq!(pair.deadline(), 50.0);
+        pair.at(49.0);
+        pair.receive(&Signal::Text("b"));
+        assert_eq!(pair.deadline(), 50.0);
+        assert_eq!(pair.at(50.0), Step::Close(CloseReason::PingTimeout));
+    }
+
+    #[test]
+    fn pongs_that_nobody_asked_for_change_no_more_than_the_next_ping() {
+        let mut pair = Pair::new();
+        pair.at(10.0);
+        for _ in 0..1000 {
+            assert_eq!(pair.receive(&Signal::Pong), Step::Nothing);
+        }
+        assert_eq!(pair.deadline(), 35.0);
+    }
+
+    #[test]
+    fn a_client_that_pings_or_closes_is_closed() {
+        for (signal, reason) in [
+            (Signal::Ping(""), CloseReason::TransportError),
+            (Signal::Close, CloseReason::TransportClose),
+        ] {
+            assert_eq!(Pair::new().receive(&signal), Step::Close(reason));
+        }
+    }
+
+    #[test]
+    fn polls_are_released_at_once_and_then_every_100_ms_while_a_client_upgrades() {
+        let mut pair = Pair::new();
+        pair.at(1.0);
+        assert!(pair.conn.handle_probe(pair.now));
+        assert_eq!(pair.at(1.0), Step::ReleasePoll);
+        assert_eq!(pair.at(1.05), Step::Nothing);
+        assert_eq!(pair.at(1.1), Step::ReleasePoll);
+        pair.conn.handle_probe_end();
+        assert_eq!(pair.at(1.2), Step::Nothing);
+        assert_eq!(pair.deadline(), 25.0);
+    }
+
+    #[test]
+    fn a_second_probe_is_refused_until_the_first_one_gives_up() {
+        let mut pair = Pair::new();
+        assert!(pair.conn.handle_probe(pair.now));
+        assert!(!pair.conn.handle_probe(pair.now));
+        pair.at(10.0);
+        assert!(pair.conn.handle_probe(pair.now));
+        pair.conn.handle_probe_end();
+        assert!(pair.conn.handle_probe(pair.now));
+    }
+
+    #[test]
+    fn heartbeats_go_on_during_a_probe() {
+        let mut pair = Pair::new();
+        pair.at(24.95);
+        pair.conn.handle_probe(pair.now);
+        assert_eq!(pair.at(24.96), Step::ReleasePoll);
+        assert_eq!(pair.at(25.0), Step::Ping);
+    }
+
+    #[test]
+    fn time_spent_stalled_does_not_count_against_the_client() {
+        let mut pair = Pair::new();
+        pair.at(25.0);
+        pair.at(30.0);
+        pair.conn.handle_stall(pair.now);
+        assert_eq!(pair.conn.poll_timeout(), None);
+        assert_eq!(pair.at(1000.0), Step::Nothing);
+        pair.conn.handle_resume(pair.now);
+        assert_eq!(pair.deadline(), 45.0 + 970.0);
+    }
+}

@@ -1,0 +1,245 @@
+//! The handle of one connection: what any task may do to it. Everything here is short and never
+//! waits; the task that owns the connection ([`driver`](super::driver)) is woken to do the rest.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Waker,
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    conn::exchange::{Exchange, Overlap, RequestKind},
+    driver::Life,
+    frame::Frame,
+    outbox::Outbox,
+    reason::CloseReason,
+    sid::Sid,
+    transport::{Transport, polling::Payload},
+};
+
+/// A handle of one connection, cheap to clone; sending never waits for the network.
+///
+/// What is sent waits in an outbox that is bounded in bytes: a client that reads too slowly
+/// loses volatile messages first and is then disconnected.
+#[derive(Clone)]
+pub struct Connection(Arc<Shared>);
+
+struct Shared {
+    sid: Sid,
+    /// Bytes that may wait before a further message cuts the client off.
+    outbox_limit: usize,
+    state: Mutex<State>,
+}
+
+struct State {
+    outbox: Outbox,
+    /// Bytes that the transport has taken from the outbox and not written yet.
+    taken: usize,
+    requests: Vec<Request>,
+    exchange: Exchange,
+    transport: Transport,
+    /// Whether the transport could write at once.
+    writable: bool,
+    ending: Option<CloseReason>,
+    retired: bool,
+    /// Something changed since the owner began its turn.
+    dirty: bool,
+    /// The owner's, while it sleeps.
+    waker: Option<Waker>,
+}
+
+/// What others ask of the task that owns the connection.
+pub(super) enum Request {
+    /// A GET wants the next payload.
+    Poll(oneshot::Sender<Payload>),
+    /// A POST brought packets; answered when they have been handled.
+    Post(String, oneshot::Sender<()>),
+    /// A WebSocket wants to be the next transport.
+    Probe(oneshot::Sender<()>),
+    ProbeGone,
+    /// The probing WebSocket is to be the transport now.
+    TakeOver(oneshot::Sender<Box<Life>>),
+}
+
+/// What the owner finds to do at the start of a turn.
+pub(super) struct Work {
+    pub(super) requests: Vec<Request>,
+    pub(super) ending: Option<CloseReason>,
+}
+
+impl Connection {
+    pub(super) fn new(outbox_limit: usize, transport: Transport) -> Self {
+        Self(Arc::new(Shared {
+            sid: Sid::random(),
+            outbox_limit,
+            state: Mutex::new(State {
+                outbox: Outbox::default(),
+                taken: 0,
+                requests: Vec::new(),
+                exchange: Exchange::default(),
+                transport,
+                writable: false,
+                ending: None,
+                retired: false,
+                dirty: false,
+                waker: None,
+            }),
+        }))
+    }
+
+    /// The connection's id. It is the key to the session: never show it to other clients.
+    pub fn id(&self) -> &Sid {
+        &self.0.sid
+    }
+
+    /// The transport in use at this moment.
+    pub fn transport(&self) -> Transport {
+        self.lock().transport
+    }
+
+    /// Sends a text message. A closed connection ignores it.
+    pub fn send_text(&self, text: &str) {
+        self.send_frames(&[Frame::text(text)], false);
+    }
+
+    /// Sends a binary message. A closed connection ignores it.
+    pub fn send_binary(&self, bytes: &[u8]) {
+        self.send_frames(&[Frame::binary(bytes)], false);
+    }
+
+    /// Sends what is queued, then closes the connection with that reason. Only the first reason
+    /// counts.
+    pub fn close(&self, reason: CloseReason) {
+        self.change(|state| {
+            state.ending.get_or_insert(reason);
+        });
+    }
+
+    /// Queues frames, together or not at all. Volatile ones are dropped unless the transport can
+    /// write at once.
+    pub(crate) fn send_frames<'a>(&self, frames: impl IntoIterator<Item = &'a Frame>, volatile: bool) {
+        self.change(|state| {
+            if state.ending.is_some() || (volatile && !state.writable) {
+                return;
+            }
+            let limit = self.0.outbox_limit;
+            if state.taken + state.outbox.bytes() > limit {
+                state.outbox.drop_volatile();
+            }
+            if state.taken + state.outbox.bytes() > limit {
+                if !volatile {
+                    tracing::debug!("a client reads too slowly: its outbox of {limit} bytes is full");
+                    state.outbox = Outbox::default();
+                    state.ending = Some(CloseReason::TransportError);
+                }
+                return;
+            }
+            for frame in frames {
+                state.outbox.push(frame.clone(), volatile);
+            }
+        });
+    }
+
+    /// Wakes the owner, to look at its application's state anew.
+    pub(crate) fn wake(&self) {
+        self.change(|_| ());
+    }
+
+    /// Queues a packet of the engine itself, whatever waits already.
+    pub(super) fn send_control(&self, frame: Frame) {
+        self.change(|state| state.outbox.push(frame, false));
+    }
+
+    /// Asks the owner; the request is dropped, and so refused, when there is none any more.
+    pub(super) fn request(&self, request: Request) {
+        self.change(|state| {
+            if !state.retired {
+                state.requests.push(request);
+            }
+        });
+    }
+
+    /// The owner is gone, and with it what was asked of it and what it had to write.
+    pub(super) fn retire(&self) {
+        self.change(|state| {
+            state.retired = true;
+            state.requests = Vec::new();
+            state.outbox = Outbox::default();
+        });
+    }
+
+    pub(super) fn open_request(&self, kind: RequestKind) -> Result<(), Overlap> {
+        self.lock().exchange.open(kind)
+    }
+
+    pub(super) fn close_request(&self, kind: RequestKind) {
+        self.lock().exchange.close(kind);
+    }
+
+    /// The owner begins a turn: until it parks, nobody wakes it.
+    pub(super) fn begin_turn(&self) -> Work {
+        let mut state = self.lock();
+        state.waker = None;
+        state.dirty = false;
+        Work {
+            requests: std::mem::take(&mut state.requests),
+            ending: state.ending,
+        }
+    }
+
+    /// Takes all that is queued, for a transport that has written all it took before.
+    pub(super) fn take_outbox(&self) -> Outbox {
+        let mut state = self.lock();
+        let outbox = std::mem::take(&mut state.outbox);
+        state.taken = outbox.bytes();
+        outbox
+    }
+
+    /// The owner goes to sleep, to be woken by the next change; `false` when something changed
+    /// during its turn. `writable`: the transport has written all it took and could write more.
+    pub(super) fn park(&self, waker: &Waker, writable: bool) -> bool {
+        let mut state = self.lock();
+        state.writable = writable;
+        if writable {
+            state.taken = 0;
+        }
+        if state.dirty {
+            return false;
+        }
+        state.waker = Some(waker.clone());
+        true
+    }
+
+    pub(super) fn ending(&self) -> Option<CloseReason> {
+        self.lock().ending
+    }
+
+    pub(super) fn set_transport(&self, transport: Transport) {
+        self.lock().transport = transport;
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        change(&mut state);
+        state.dirty = true;
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics half-way through a change.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the id: it is the key to the session.
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,198 @@
+//! One client's whole life, owned by the transport that carries it: the sans-IO
+//! [`Conn`], the application's [`Client`] above it and what both need of the server.
+//!
+//! A transport feeds it what it read ([`Life::receive`]), gives it its turn ([`Life::turn`]) and
+//! writes what the outbox holds. It never does I/O itself, and nobody else touches it: others
+//! reach it through its [`Connection`].
+
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use super::{
+    Client, Flow, Message, Shared,
+    activity::Active,
+    codec::{Signal, eio4},
+    conn::{Conn, Step},
+    connection::Connection,
+    reason::CloseReason,
+    transport::Transport,
+};
+use crate::handshake::Handshake;
+
+/// The state of one client, in the hands of its transport.
+pub(super) struct Life {
+    pub(super) connection: Connection,
+    pub(super) conn: Conn,
+    /// The clock says that an open poll is to be answered, if only with a noop.
+    pub(super) release_poll: bool,
+    server: Arc<Shared>,
+    _active: Active,
+    /// `None` once the application was told that the connection has ended.
+    client: Option<Box<dyn Client>>,
+}
+
+/// What a transport does after it handed over a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Received {
+    GoOn,
+    /// The application can take no more: read nothing until a turn says [`Turn::Open`].
+    Stalled,
+    Closed,
+}
+
+/// What a turn found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// The application takes messages.
+    Open,
+    /// The application can take no more for now.
+    Stalled,
+    /// The connection has ended: write what is left and go.
+    Closed,
+}
+
+impl Life {
+    /// A client has shaken hands: it is registered, and its application begins.
+    pub(super) fn begin(server: &Arc<Shared>, transport: Transport, handshake: Handshake) -> Box<Self> {
+        let connection = Connection::new(server.config.max_outbox_bytes, transport);
+        connection.send_control(server.open_packet(connection.id(), transport));
+        server.registry.insert(&connection);
+        let client = server.upper.open(&connection, handshake);
+        Box::new(Self {
+            conn: Conn::new(now(), server.config.timing()),
+            connection,
+            release_poll: false,
+            server: server.clone(),
+            _active: server.activity.begin(),
+            client: Some(client),
+        })
+    }
+
+    /// A packet came over the transport.
+    pub(super) fn receive(&mut self, cx: &mut Context<'_>, signal: &Signal<'_>) -> Received {
+        let now = now();
+        let step = self.conn.handle_packet(now, signal);
+        let Some(client) = &mut self.client else {
+            return Received::Closed;
+        };
+        let message = match (step, signal) {
+            (Step::Deliver, Signal::Text(text)) => Message::Text(text),
+            (Step::Deliver, Signal::Binary(bytes)) => Message::Binary(bytes),
+            (step, _) => return self.take_step(step),
+        };
+        match client.message(cx, message) {
+            Flow::Open => Received::GoOn,
+            Flow::Full => {
+                self.conn.handle_stall(now);
+                Received::Stalled
+            }
+        }
+    }
+
+    /// The transport cannot make sense of what came.
+    pub(super) fn receive_malformed(&mut self, what: impl std::fmt::Display, reason: CloseReason) -> Received {
+        tracing::debug!("a client sent {what}: its connection is closed with `{reason}`");
+        self.close(reason);
+        Received::Closed
+    }
+
+    /// Lets the application go on and does what is due by the clock.
+    pub(super) fn turn(&mut self, cx: &mut Context<'_>, ending: Option<CloseReason>) -> Turn {
+        if let Some(reason) = ending {
+            self.close(reason);
+        }
+        let Some(client) = &mut self.client else {
+            return Turn::Closed;
+        };
+        let flow = client.poll(cx);
+        let now = now();
+        if flow == Flow::Open {
+            self.conn.handle_resume(now);
+        }
+        while let Some(due) = self.conn.poll_timeout()
+            && due <= now
+        {
+            let step = self.conn.handle_timeout(now);
+            if self.take_step(step) == Received::Closed {
+                return Turn::Closed;
+            }
+        }
+        match flow {
+            Flow::Open => Turn::Open,
+            Flow::Full => Turn::Stalled,
+        }
+    }
+
+    /// When the transport must give it a turn even if nothing happens.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let client = self.client.as_ref().and_then(|client| client.deadline());
+        self.conn.poll_timeout().into_iter().chain(client).min()
+    }
+
+    /// Ends the connection for the application; what it still has to do goes on without us.
+    pub(super) fn close(&mut self, reason: CloseReason) {
+        self.connection.close(reason);
+        if let Some(client) = self.client.take() {
+            tracing::trace!("a connection ended: {reason}");
+            if let Some(rest) = client.close(reason) {
+                self.server.finish(rest);
+            }
+        }
+    }
+
+    fn take_step(&mut self, step: Step) -> Received {
+        match step {
+            Step::Nothing | Step::Deliver => {}
+            Step::Ping => self.connection.send_control(eio4::control(&Signal::Ping(""))),
+            Step::ReleasePoll => self.release_poll = true,
+            Step::Close(reason) => {
+                self.close(reason);
+                return Received::Closed;
+            }
+        }
+        Received::GoOn
+    }
+}
+
+impl Drop for Life {
+    /// Also when a web framework drops the transport without a word.
+    fn drop(&mut self) {
+        self.close(CloseReason::TransportClose);
+        self.server.registry.remove(self.connection.id());
+        self.connection.retire();
+    }
+}
+
+/// The time, which tests may stop and move.
+pub(crate) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// A timer that is armed anew only when it fired: a deadline that moves away, as a heartbeat's
+/// does with every packet, costs nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm(Option<std::pin::Pin<Box<tokio::time::Sleep>>>);
+
+impl Alarm {
+    /// Ready once `deadline` has passed.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> Poll<()> {
+        let Some(deadline) = deadline.map(tokio::time::Instant::from_std) else {
+            self.0 = None;
+            return Poll::Pending;
+        };
+        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        loop {
+            std::task::ready!(sleep.as_mut().poll(cx));
+            if sleep.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A message as it leaves the server: encoded once, shared by every recipient.
+//!
+//! The bytes begin with the header of a WebSocket frame, for which the encoder leaves room, so
+//! that a WebSocket writes them as they are and a poll takes what follows the header. Servers do
+//! not mask, hence one buffer serves all.
+
+use std::cell::Cell;
+
+use bytes::Bytes;
+
+use super::{
+    codec::eio4,
+    transport::websocket::codec::{MAX_HEADER, Opcode, put_header_before},
+};
+
+/// Scratch buffers that grew beyond this are not kept.
+const KEPT_SCRATCH: usize = 64 * 1024;
+
+/// One encoded message or control packet. Cloning shares the bytes.
+#[derive(Debug, Clone)]
+pub(crate) struct Frame {
+    wire: Bytes,
+    /// How long the WebSocket header is, at the start of `wire`.
+    header: u8,
+    binary: bool,
+}
+
+impl Frame {
+    /// A text message.
+    pub(crate) fn text(text: &str) -> Self {
+        let written: Result<_, std::convert::Infallible> = Self::write_text(|out| {
+            out.extend_from_slice(text.as_bytes());
+            Ok(())
+        });
+        let Ok(((), frame)) = written;
+        frame
+    }
+
+    /// A text message that `write` appends to the buffer it is given (which is not empty).
+    pub(crate) fn write_text<T, E>(write: impl FnOnce(&mut Vec<u8>) -> Result<T, E>) -> Result<(T, Self), E> {
+        Self::write_packet(eio4::MESSAGE, write)
+    }
+
+    /// A text packet of that type.
+    ///
+    /// The buffer is a scratch of the thread: the frame costs one allocation of its exact size.
+    pub(crate) fn write_packet<T, E>(
+        kind: u8,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<T, E>,
+    ) -> Result<(T, Self), E> {
+        thread_local! {
+            static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+        }
+        let mut scratch = SCRATCH.take();
+        scratch.clear();
+        scratch.resize(MAX_HEADER, 0);
+        scratch.push(kind);
+        let written = write(&mut scratch);
+        let frame = written.map(|value| {
+            let start = put_header_before(&mut scratch, MAX_HEADER, Opcode::Text);
+            let wire = Bytes::copy_from_slice(&scratch[start..]);
+            (value, Self::new(wire, MAX_HEADER - start, false))
+        });
+        if scratch.capacity() <= KEPT_SCRATCH {
+            SCRATCH.set(scratch);
+        }
+        frame
+    }
+
+    /// A binary message.
+    pub(crate) fn binary(bytes: &[u8]) -> Self {
+        let mut buffer = Vec::with_capacity(MAX_HEADER + bytes.len());
+        buffer.resize(MAX_HEADER, 0);
+        buffer.extend_from_slice(bytes);
+        let start = put_header_before(&mut buffer, MAX_HEADER, Opcode::Binary);
+        Self::new(Bytes::from(buffer).slice(start..), MAX_HEADER - start, true)
+    }
+
+    /// A control packet that is a whole WebSocket frame with a header of two bytes.
+    pub(crate) const fn from_static(wire: &'static [u8]) -> Self {
+        Self {
+            wire: Bytes::from_static(wire),
+            header: 2,
+            binary: false,
+        }
+    }
+
+    /// A control frame of the WebSocket itself, which is no packet.
+    pub(crate) fn from_websocket(wire: Vec<u8>) -> Self {
+        let header = wire.len();
+        Self::new(wire.into(), header, false)
+    }
+
+    fn new(wire: Bytes, header: usize, binary: bool) -> Self {
+        Self {
+            wire,
+            header: u8::try_from(header).expect("a header and a control frame are short"),
+            binary,
+        }
+    }
+
+    /// The whole WebSocket frame.
+    pub(crate) fn websocket(&self) -> &Bytes {
+        &self.wire
+    }
+
+    /// The packet without its framing: text, or raw bytes when [`is_binary`](Self::is_binary).
+    pub(crate) fn packet(&self) -> &[u8] {
+        &self.wire[usize::from(self.header)..]
+    }
+
+    pub(crate) fn is_binary(&self) -> bool {
+        self.binary
+    }
+
+    /// Bytes it occupies in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.wire.len()
+    }
+}

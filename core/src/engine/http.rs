@@ -1,0 +1,378 @@
+//! Requests in, responses out: the reference server's statuses, headers and messages.
+//!
+//! Decides what a request is (by [`route`](super::route)) and which part of the engine answers
+//! it; what a session does is [`transport`](super::transport)'s.
+
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::{Buf, Bytes};
+use http::{
+    HeaderValue, Method, Response, StatusCode,
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
+    request::Parts,
+};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use hyper::ext::Protocol;
+
+use super::{
+    Engine, Shared,
+    connection::Connection,
+    driver::Life,
+    generation::Generation,
+    reason::CloseReason,
+    route::{Refusal, Route, Session},
+    transport::{
+        Transport,
+        polling::{self, Carrier, Payload},
+        websocket::{
+            handshake::Opening,
+            ticket::{Purpose, Ticket},
+        },
+    },
+};
+use crate::{cors::Verdict, handshake::Handshake};
+
+/// The body of a response: a few bytes, or the answer to a poll.
+#[derive(Debug, Default)]
+pub struct ResponseBody(Content);
+
+#[derive(Debug, Default)]
+enum Content {
+    #[default]
+    Empty,
+    Bytes(Bytes),
+    /// Ends the session when it is dropped before it was written.
+    Payload(Payload),
+}
+
+impl Engine {
+    /// Answers a request that is no WebSocket's. `tail` is what follows the endpoint's path.
+    pub async fn handle<B>(&self, tail: &str, parts: Parts, body: B) -> Response<ResponseBody>
+    where
+        B: Body<Data: Buf>,
+    {
+        let config = &self.0.config;
+        if let Some(preflight) = config.cors.preflight(&parts) {
+            return preflight.map(|()| ResponseBody::default());
+        }
+        let verdict = config.cors.check(&parts);
+        let file = config
+            .client_bundle
+            .as_ref()
+            .and_then(|bundle| bundle.respond(tail, &parts.method, &parts.headers));
+        let mut response = if let Some(file) = file {
+            file.map(|bytes| ResponseBody(Content::Bytes(bytes)))
+        } else {
+            match self.0.answer(parts, body, &verdict).await {
+                Ok(response) => response,
+                Err(refusal) => refused(refusal),
+            }
+        };
+        config.cors.write_headers(&verdict, response.headers_mut());
+        response
+    }
+
+    /// Accepts a WebSocket request: send the response, then drive the ticket with the stream that
+    /// the connection has become.
+    ///
+    /// # Errors
+    /// The response that refuses it, to be sent instead.
+    pub fn accept_websocket(&self, mut parts: Parts) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
+        let cors = &self.0.config.cors;
+        let verdict = cors.check(&parts);
+        let accepted = self.0.accept(&mut parts, &verdict);
+        let (mut response, ticket) = match accepted {
+            Ok((response, ticket)) => (response, Ok(ticket)),
+            Err(response) => (response, Err(())),
+        };
+        cors.write_headers(&verdict, response.headers_mut());
+        match ticket {
+            Ok(ticket) => Ok((response, ticket)),
+            Err(()) => Err(response),
+        }
+    }
+}
+
+impl Shared {
+    async fn answer<B>(
+        self: &Arc<Self>,
+        parts: Parts,
+        body: B,
+        verdict: &Verdict,
+    ) -> Result<Response<ResponseBody>, Refusal>
+    where
+        B: Body<Data: Buf>,
+    {
+        let route = self.route(&parts, verdict)?;
+        let connection = match self.session(&route)? {
+            Some(connection) => connection,
+            None => return self.shake_hands(parts, &route, verdict).await,
+        };
+        if !verdict.admits() {
+            return Err(Refusal::Forbidden);
+        }
+        if route.transport != Transport::Polling || connection.transport() != Transport::Polling {
+            return Err(Refusal::BadRequest);
+        }
+        match parts.method {
+            Method::GET => {
+                // Nothing of the request is kept while the poll is held.
+                drop((parts, body));
+                Ok(poll(&connection).await)
+            }
+            Method::POST => Ok(post(&connection, &parts, body, self.config.max_payload).await),
+            _ => Err(Refusal::BadRequest),
+        }
+    }
+
+    async fn shake_hands(
+        self: &Arc<Self>,
+        mut parts: Parts,
+        route: &Route,
+        verdict: &Verdict,
+    ) -> Result<Response<ResponseBody>, Refusal> {
+        if parts.method != Method::GET {
+            return Err(Refusal::BadHandshakeMethod);
+        }
+        if route.transport != Transport::Polling {
+            return Err(Refusal::BadRequest);
+        }
+        let generation = self.admit(route, verdict)?;
+        if self.is_closing() {
+            return Ok(unavailable());
+        }
+        let life = Life::begin(self, Transport::Polling, Handshake::new(&mut parts, generation));
+        let connection = life.connection.clone();
+        self.runtime().spawn(Carrier::new(life));
+        Ok(poll(&connection).await)
+    }
+
+    fn accept(
+        self: &Arc<Self>,
+        parts: &mut Parts,
+        verdict: &Verdict,
+    ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
+        let purpose = self.purpose(parts, verdict).map_err(|refusal| refused_upgrade(refusal.message()))?;
+        if self.is_closing() {
+            return Err(unavailable());
+        }
+        let opening = match Opening::read(parts, is_extended_connect(parts)) {
+            Ok(Some(opening)) => opening,
+            Ok(None) => return Err(refused_upgrade(Refusal::BadRequest.message())),
+            Err(refusal) => {
+                let mut response = refused_upgrade(&refusal.to_string());
+                response.headers_mut().extend(refusal.response().headers().clone());
+                return Err(response);
+            }
+        };
+        let purpose = match purpose {
+            Ok(connection) => Purpose::Upgrade(connection),
+            Err(generation) => Purpose::Begin(Handshake::new(parts, generation)),
+        };
+        let server = self.clone();
+        let response = opening.response().map(|()| ResponseBody::default());
+        Ok((response, Ticket { server, purpose }))
+    }
+
+    /// The session that a WebSocket is to take over, or the generation of the one it begins.
+    fn purpose(&self, parts: &Parts, verdict: &Verdict) -> Result<Result<Connection, Generation>, Refusal> {
+        let route = self.route(parts, verdict)?;
+        if route.transport != Transport::WebSocket {
+            return Err(Refusal::BadRequest);
+        }
+        match self.session(&route)? {
+            Some(connection) if verdict.admits() => Ok(Ok(connection)),
+            Some(_) => Err(Refusal::Forbidden),
+            None => self.admit(&route, verdict).map(Err),
+        }
+    }
+
+    fn route(&self, parts: &Parts, verdict: &Verdict) -> Result<Route, Refusal> {
+        let route = Route::read(parts.uri.query(), &self.config.transports)?;
+        if *verdict == Verdict::Malformed {
+            return Err(Refusal::BadRequest);
+        }
+        Ok(route)
+    }
+
+    /// The session that a request names, `None` for a handshake.
+    fn session(&self, route: &Route) -> Result<Option<Connection>, Refusal> {
+        let connection = match &route.session {
+            Session::New => return Ok(None),
+            Session::Impossible => None,
+            Session::Known(id) => self.registry.get(id),
+        };
+        let connection = connection.ok_or(Refusal::SessionUnknown)?;
+        if route.generation.is_none() {
+            return Err(Refusal::BadRequest);
+        }
+        Ok(Some(connection))
+    }
+
+    /// The last checks of a handshake, in the reference's order.
+    fn admit(&self, route: &Route, verdict: &Verdict) -> Result<Generation, Refusal> {
+        if !verdict.admits() {
+            return Err(Refusal::Forbidden);
+        }
+        route.generation.ok_or(Refusal::UnsupportedProtocol)
+    }
+}
+
+async fn poll(connection: &Connection) -> Response<ResponseBody> {
+    match polling::poll(connection).await {
+        Ok(payload) => {
+            let length = payload.len();
+            let body = ResponseBody(Content::Payload(payload));
+            session_answer(StatusCode::OK, Some("text/plain; charset=UTF-8"), length, body)
+        }
+        Err(polling::Refused) => bad_request(),
+    }
+}
+
+async fn post<B>(connection: &Connection, parts: &Parts, body: B, limit: usize) -> Response<ResponseBody>
+where
+    B: Body<Data: Buf>,
+{
+    let Ok(post) = polling::post(connection) else {
+        return bad_request();
+    };
+    // Binary payloads are the older generation's.
+    if parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream") {
+        return bad_request();
+    }
+    let payload = match collect(body, limit).await {
+        Ok(payload) => payload,
+        Err(Incomplete::TooLarge) => {
+            post.refuse();
+            return session_answer(StatusCode::PAYLOAD_TOO_LARGE, None, 0, ResponseBody::default());
+        }
+        Err(Incomplete::Broken) => return bad_request(),
+    };
+    let handled = match String::from_utf8(payload) {
+        Ok(payload) => post.handle(payload).await,
+        Err(_) => {
+            connection.close(CloseReason::ParseError);
+            Err(polling::Refused)
+        }
+    };
+    match handled {
+        Ok(()) => {
+            let ok = Bytes::from_static(b"ok");
+            session_answer(StatusCode::OK, Some("text/html"), ok.len(), ResponseBody(Content::Bytes(ok)))
+        }
+        Err(polling::Refused) => bad_request(),
+    }
+}
+
+enum Incomplete {
+    TooLarge,
+    Broken,
+}
+
+/// The whole body, or as soon as it is clear that it is too large, nothing of it.
+async fn collect<B>(body: B, limit: usize) -> Result<Vec<u8>, Incomplete>
+where
+    B: Body<Data: Buf>,
+{
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Incomplete::TooLarge);
+    }
+    let mut body = pin!(body);
+    let mut collected = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(mut data) = frame.map_err(|_| Incomplete::Broken)?.into_data() else {
+            continue;
+        };
+        if collected.len() + data.remaining() > limit {
+            return Err(Incomplete::TooLarge);
+        }
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            collected.extend_from_slice(chunk);
+            let length = chunk.len();
+            data.advance(length);
+        }
+    }
+    Ok(collected)
+}
+
+fn session_answer(
+    status: StatusCode,
+    content_type: Option<&'static str>,
+    length: usize,
+    body: ResponseBody,
+) -> Response<ResponseBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if let Some(content_type) = content_type {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    headers.insert(CONTENT_LENGTH, length.into());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Whether a request opens a WebSocket over HTTP/2 (RFC 8441).
+pub(crate) fn is_extended_connect(parts: &Parts) -> bool {
+    parts.method == Method::CONNECT
+        && parts.extensions.get::<Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket")
+}
+
+/// A request that breaks the rules of its session.
+fn bad_request() -> Response<ResponseBody> {
+    session_answer(StatusCode::BAD_REQUEST, None, 0, ResponseBody::default())
+}
+
+fn refused(refusal: Refusal) -> Response<ResponseBody> {
+    let status = match refusal {
+        Refusal::Forbidden => StatusCode::FORBIDDEN,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let body = format!(r#"{{"code":{},"message":"{}"}}"#, refusal.code(), refusal.message());
+    let length = body.len();
+    let body = ResponseBody(Content::Bytes(body.into()));
+    session_answer(status, Some("application/json"), length, body)
+}
+
+fn refused_upgrade(message: &str) -> Response<ResponseBody> {
+    let body = ResponseBody(Content::Bytes(Bytes::copy_from_slice(message.as_bytes())));
+    session_answer(StatusCode::BAD_REQUEST, Some("text/html"), message.len(), body)
+}
+
+fn unavailable() -> Response<ResponseBody> {
+    session_answer(StatusCode::SERVICE_UNAVAILABLE, None, 0, ResponseBody::default())
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let bytes = match std::mem::take(&mut self.0) {
+            Content::Empty => return Poll::Ready(None),
+            Content::Bytes(bytes) => bytes,
+            Content::Payload(mut payload) => payload.deliver(),
+        };
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self.0, Content::Empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let length = match &self.0 {
+            Content::Empty => 0,
+            Content::Bytes(bytes) => bytes.len(),
+            Content::Payload(payload) => payload.len(),
+        };
+        SizeHint::with_exact(length as u64)
+    }
+}

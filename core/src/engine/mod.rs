@@ -1,0 +1,263 @@
+//! The engine below Socket.IO: clients shake hands, send and receive *messages*, and leave,
+//! whatever their transport and generation. It never sees a namespace.
+//!
+//! Usable alone, for raw Engine.IO:
+//!
+//! ```
+//! use std::{future::Future, pin::Pin, task::Context};
+//! use tower_socketio::{
+//!     Handshake,
+//!     engine::{Client, CloseReason, Connection, Engine, Flow, Message, Upper},
+//! };
+//!
+//! struct Echo;
+//! struct EchoClient(Connection);
+//!
+//! impl Upper for Echo {
+//!     fn open(&self, connection: &Connection, _handshake: Handshake) -> Box<dyn Client> {
+//!         Box::new(EchoClient(connection.clone()))
+//!     }
+//! }
+//!
+//! impl Client for EchoClient {
+//!     fn message(&mut self, _cx: &mut Context<'_>, message: Message<'_>) -> Flow {
+//!         match message {
+//!             Message::Text(text) => self.0.send_text(text),
+//!             Message::Binary(bytes) => self.0.send_binary(bytes),
+//!         }
+//!         Flow::Open
+//!     }
+//! }
+//!
+//! let service = Engine::builder().path("/engine.io").build(Echo).service();
+//! ```
+//!
+//! A request's way: [`http`] (and [`route`]) → [`transport`] → [`driver`] → [`conn`] and
+//! [`codec`] → a [`Client`].
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Context,
+    time::{Duration, Instant},
+};
+
+use tokio::runtime::Handle;
+
+mod activity;
+mod codec;
+pub(crate) mod config;
+mod conn;
+mod connection;
+mod driver;
+pub(crate) mod frame;
+mod generation;
+mod http;
+mod outbox;
+mod reason;
+mod registry;
+pub(crate) mod route;
+mod sid;
+pub(crate) mod transport;
+
+pub use self::{
+    config::EngineConfig,
+    connection::Connection,
+    generation::Generation,
+    http::ResponseBody,
+    reason::CloseReason,
+    sid::Sid,
+    transport::{Transport, websocket::ticket::Ticket},
+};
+pub(crate) use self::{
+    driver::{Alarm, now},
+    http::is_extended_connect,
+    sid::BySid,
+};
+use self::{
+    activity::Activity,
+    codec::eio4,
+    config::engine_settings,
+    frame::Frame,
+    registry::Registry,
+};
+use crate::{handshake::Handshake, service::Service};
+
+/// One message of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Binary(&'a [u8]),
+}
+
+/// Whether an application takes further messages of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    Open,
+    /// Not for now: nothing more is read from the client, and its heartbeat stands still, until
+    /// [`Client::poll`] returns [`Flow::Open`].
+    Full,
+}
+
+/// What happens after a connection has ended: the rest of an application's work.
+pub type Rest = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// An application of the engine: makes a [`Client`] of every connection.
+pub trait Upper: Send + Sync + 'static {
+    /// A client has shaken hands.
+    fn open(&self, connection: &Connection, handshake: Handshake) -> Box<dyn Client>;
+}
+
+/// An application's side of one connection, called only by the task that carries it.
+pub trait Client: Send + 'static {
+    /// A message came. It counts as taken even when the answer is [`Flow::Full`].
+    fn message(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Flow;
+
+    /// Called whenever the connection's task is woken, through `cx` or by the [`Connection`].
+    fn poll(&mut self, _cx: &mut Context<'_>) -> Flow {
+        Flow::Open
+    }
+
+    /// When [`poll`](Self::poll) is to be called at the latest.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The connection has ended. What is left to do runs on the server's runtime; it must
+    /// end by itself.
+    fn close(self: Box<Self>, _reason: CloseReason) -> Option<Rest> {
+        None
+    }
+}
+
+/// A server of raw Engine.IO, cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Shared>);
+
+/// What all connections of a server share.
+pub(crate) struct Shared {
+    pub(crate) config: EngineConfig,
+    upper: Box<dyn Upper>,
+    registry: Registry,
+    activity: Activity,
+    runtime: OnceLock<Handle>,
+    closing: AtomicBool,
+}
+
+/// Settings of an [`Engine`].
+#[derive(Debug, Default)]
+pub struct EngineBuilder {
+    config: EngineConfig,
+}
+
+impl EngineBuilder {
+    engine_settings!(config);
+
+    /// The server of that application.
+    pub fn build(self, upper: impl Upper) -> Engine {
+        Engine::new(self.config, upper)
+    }
+}
+
+impl Engine {
+    /// Settings, all at their defaults.
+    pub fn builder() -> EngineBuilder {
+        EngineBuilder::default()
+    }
+
+    pub(crate) fn new(config: EngineConfig, upper: impl Upper) -> Self {
+        let runtime = OnceLock::new();
+        if let Some(handle) = config.runtime.clone().or_else(|| Handle::try_current().ok()) {
+            let _ = runtime.set(handle);
+        }
+        Self(Arc::new(Shared {
+            config,
+            upper: Box::new(upper),
+            registry: Registry::new(),
+            activity: Activity::default(),
+            runtime,
+            closing: AtomicBool::new(false),
+        }))
+    }
+
+    /// A tower service for the endpoint, wherever it is mounted.
+    pub fn service(&self) -> Service {
+        Service::new(self.clone())
+    }
+
+    /// How many connections there are.
+    pub fn connections(&self) -> usize {
+        self.0.registry.len()
+    }
+
+    /// Refuses new connections, ends all others with [`CloseReason::ServerShuttingDown`], and
+    /// waits until what they left to do is done, for at most that long.
+    pub async fn close(&self, within: Duration) {
+        self.0.closing.store(true, Ordering::SeqCst);
+        for connection in self.0.registry.all() {
+            connection.close(CloseReason::ServerShuttingDown);
+        }
+        if tokio::time::timeout(within, self.0.activity.idle()).await.is_err() {
+            tracing::warn!("the server closed before all of its handlers had finished");
+        }
+    }
+
+    pub(crate) fn config(&self) -> &EngineConfig {
+        &self.0.config
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Shared {
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// The runtime for what outlives a request.
+    fn runtime(&self) -> &Handle {
+        self.runtime.get_or_init(Handle::current)
+    }
+
+    /// Lets a client's remaining work go on.
+    fn finish(&self, rest: Rest) {
+        let active = self.activity.begin();
+        self.runtime().spawn(async move {
+            rest.await;
+            drop(active);
+        });
+    }
+
+    /// What a new client is told first.
+    fn open_packet(&self, id: &Sid, transport: Transport) -> Frame {
+        let config = &self.config;
+        let open = serde_json::json!({
+            "sid": id,
+            "upgrades": config.upgrades_from(transport),
+            "pingInterval": config.ping_interval.as_millis(),
+            "pingTimeout": config.ping_timeout.as_millis(),
+            "maxPayload": config.max_payload,
+        });
+        eio4::open(&open)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("config", &self.config)
+            .field("registry", &self.registry)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,346 @@
+//! HTTP long-polling: one task carries the client, fed by its GET and POST requests.
+//!
+//! The two halves: [`poll`] and [`post`], which the HTTP side awaits, and [`Carrier`], the task
+//! that owns the client's [`Life`]. They meet in the connection's requests. Bytes of HTTP itself
+//! (statuses, headers, limits) are [`http`](super::super::http)'s.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use super::Transport;
+use crate::engine::{
+    codec::{Signal, eio4},
+    conn::exchange::RequestKind,
+    connection::{Connection, Request},
+    driver::{Alarm, Life, Received, Turn, now},
+    reason::CloseReason,
+};
+
+/// How many packets are handled before other tasks get their turn.
+const PACKETS_A_TURN: usize = 64;
+
+/// How long a closed connection waits for the client's next poll, to tell it so. As the reference.
+const LINGER: Duration = Duration::from_secs(30);
+
+/// A request that the protocol forbids, or whose session ended before it was answered.
+#[derive(Debug)]
+pub(crate) struct Refused;
+
+/// The answer to a poll. Dropping it undelivered ends the session, since its messages are lost.
+#[derive(Debug)]
+pub(crate) struct Payload {
+    body: Bytes,
+    connection: Option<Connection>,
+}
+
+impl Payload {
+    /// The bytes, to be written now.
+    pub(crate) fn deliver(&mut self) -> Bytes {
+        self.connection = None;
+        std::mem::take(&mut self.body)
+    }
+
+    /// Their number.
+    pub(crate) fn len(&self) -> usize {
+        self.body.len()
+    }
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        if let Some(connection) = &self.connection {
+            connection.close(CloseReason::TransportError);
+        }
+    }
+}
+
+/// Waits for the next payload.
+pub(crate) async fn poll(connection: &Connection) -> Result<Payload, Refused> {
+    let open = OpenRequest::new(connection, RequestKind::Poll)?;
+    let (sender, answer) = oneshot::channel();
+    connection.request(Request::Poll(sender));
+    let payload = answer.await.map_err(|_| Refused);
+    open.complete();
+    payload
+}
+
+/// A POST that is being received.
+#[derive(Debug)]
+pub(crate) struct Post<'a>(OpenRequest<'a>);
+
+/// A client begins to post; refused while an earlier POST is open.
+pub(crate) fn post(connection: &Connection) -> Result<Post<'_>, Refused> {
+    OpenRequest::new(connection, RequestKind::Post).map(Post)
+}
+
+impl Post<'_> {
+    /// Hands the packets to the client's task; ready when they have been handled.
+    pub(crate) async fn handle(self, payload: String) -> Result<(), Refused> {
+        let (sender, done) = oneshot::channel();
+        self.0.connection.request(Request::Post(payload, sender));
+        let handled = done.await.map_err(|_| Refused);
+        self.0.complete();
+        handled
+    }
+
+    /// Leaves the session as it was.
+    pub(crate) fn refuse(self) {
+        self.0.complete();
+    }
+}
+
+/// A GET or POST in progress. Dropped before it is complete, it ends the session: the client
+/// went away in the middle of it.
+#[derive(Debug)]
+struct OpenRequest<'a> {
+    connection: &'a Connection,
+    kind: RequestKind,
+    complete: bool,
+}
+
+impl<'a> OpenRequest<'a> {
+    fn new(connection: &'a Connection, kind: RequestKind) -> Result<Self, Refused> {
+        match connection.open_request(kind) {
+            Ok(()) => Ok(Self {
+                connection,
+                kind,
+                complete: false,
+            }),
+            Err(_overlap) => {
+                connection.close(CloseReason::TransportError);
+                Err(Refused)
+            }
+        }
+    }
+
+    fn complete(mut self) {
+        self.complete = true;
+    }
+}
+
+impl Drop for OpenRequest<'_> {
+    fn drop(&mut self) {
+        self.connection.close_request(self.kind);
+        if !self.complete {
+            self.connection.close(CloseReason::TransportError);
+        }
+    }
+}
+
+/// The task of a polling client: owns its life until a WebSocket takes it over or it ends.
+pub(crate) struct Carrier {
+    /// `None` once a WebSocket has taken over.
+    life: Option<Box<Life>>,
+    poll: Option<oneshot::Sender<Payload>>,
+    post: Option<Packets>,
+    take_over: Option<oneshot::Sender<Box<Life>>>,
+    /// Set when the connection has ended and only waits for a poll to say so.
+    lingers_until: Option<Instant>,
+    alarm: Alarm,
+}
+
+/// The packets of a POST that are not handled yet.
+struct Packets {
+    payload: String,
+    handled: usize,
+    done: oneshot::Sender<()>,
+}
+
+impl Carrier {
+    pub(in crate::engine) fn new(life: Box<Life>) -> Self {
+        Self {
+            life: Some(life),
+            poll: None,
+            post: None,
+            take_over: None,
+            lingers_until: None,
+            alarm: Alarm::default(),
+        }
+    }
+
+    fn take_request(&mut self, request: Request) {
+        let Some(life) = &mut self.life else { return };
+        match request {
+            Request::Poll(answer) => self.poll = Some(answer),
+            Request::Post(payload, done) => {
+                self.post = Some(Packets {
+                    payload,
+                    handled: 0,
+                    done,
+                });
+            }
+            Request::Probe(accepted) => {
+                if life.conn.handle_probe(now()) && accepted.send(()).is_err() {
+                    life.conn.handle_probe_end();
+                }
+            }
+            Request::ProbeGone => life.conn.handle_probe_end(),
+            Request::TakeOver(to) => self.take_over = Some(to),
+        }
+    }
+
+    /// Handles what was posted; `false` when it should be called again after the others' turn.
+    fn handle_packets(&mut self, cx: &mut Context<'_>) -> bool {
+        let (Some(life), Some(mut post)) = (&mut self.life, self.post.take()) else {
+            return true;
+        };
+        for _ in 0..PACKETS_A_TURN {
+            let Some(rest) = post.payload.get(post.handled..) else {
+                let _ = post.done.send(());
+                return true;
+            };
+            let (signal, length) = eio4::decode_first(rest);
+            let closed_by_client = matches!(signal, Ok(Signal::Close));
+            let received = match signal {
+                Ok(signal) => life.receive(cx, &signal),
+                Err(malformed) => life.receive_malformed(malformed, CloseReason::ParseError),
+            };
+            post.handled += length;
+            match received {
+                Received::GoOn => {}
+                Received::Stalled => {
+                    self.post = Some(post);
+                    return true;
+                }
+                Received::Closed => {
+                    if closed_by_client {
+                        let _ = post.done.send(());
+                    }
+                    return true;
+                }
+            }
+        }
+        self.post = Some(post);
+        false
+    }
+
+    fn answer(&mut self, closing: Option<&Signal<'_>>) {
+        let (Some(life), Some(poll)) = (&mut self.life, self.poll.take()) else {
+            return;
+        };
+        let release = std::mem::take(&mut life.release_poll);
+        let outbox = life.connection.take_outbox();
+        let mut frames: Vec<_> = outbox.iter().cloned().collect();
+        match closing {
+            Some(signal) => frames.push(eio4::control(signal)),
+            None if frames.is_empty() && release => frames.push(eio4::control(&Signal::Noop)),
+            None => {}
+        }
+        if frames.is_empty() {
+            self.poll = Some(poll);
+            return;
+        }
+        let payload = Payload {
+            body: eio4::encode_payload(&frames).into(),
+            connection: Some(life.connection.clone()),
+        };
+        // An error is a poll that died: the payload's drop ends the session.
+        let _ = poll.send(payload);
+    }
+
+    /// The probing WebSocket becomes the transport, once what came before it is handled.
+    fn hand_over(&mut self) -> bool {
+        if self.post.is_some() {
+            return false;
+        }
+        let Some(to) = self.take_over.take() else {
+            return false;
+        };
+        let Some(mut life) = self.life.take() else {
+            return false;
+        };
+        life.conn.handle_probe_end();
+        life.connection.set_transport(Transport::WebSocket);
+        if let Some(poll) = self.poll.take() {
+            let _ = poll.send(Payload {
+                body: eio4::encode_payload(&[eio4::control(&Signal::Noop)]).into(),
+                connection: None,
+            });
+        }
+        // An error is a WebSocket that died: the life's drop ends the session.
+        let _ = to.send(life);
+        true
+    }
+}
+
+impl Future for Carrier {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let Some(connection) = this.life.as_ref().map(|life| life.connection.clone()) else {
+            return Poll::Ready(());
+        };
+        loop {
+            let work = connection.begin_turn();
+            for request in work.requests {
+                this.take_request(request);
+            }
+            let Some(life) = &mut this.life else {
+                return Poll::Ready(());
+            };
+            match life.turn(cx, work.ending) {
+                Turn::Stalled => {}
+                Turn::Open => {
+                    if !this.handle_packets(cx) {
+                        this.answer(None);
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                }
+                Turn::Closed => {
+                    if this.end(connection.ending()) {
+                        return Poll::Ready(());
+                    }
+                }
+            }
+            if this.lingers_until.is_none() {
+                if this.hand_over() {
+                    return Poll::Ready(());
+                }
+                this.answer(None);
+            }
+            if this.alarm.poll(cx, this.deadline()).is_ready() {
+                if this.lingers_until.is_some() {
+                    return Poll::Ready(());
+                }
+                continue;
+            }
+            if connection.park(cx.waker(), this.poll.is_some()) {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl Carrier {
+    fn deadline(&self) -> Option<Instant> {
+        self.lingers_until.or_else(|| self.life.as_ref()?.deadline())
+    }
+
+    /// The connection has ended: tells the client with its open poll, or, where it was the server
+    /// that closed, with its next one. `true`: nothing is left to do.
+    fn end(&mut self, reason: Option<CloseReason>) -> bool {
+        self.post = None;
+        self.take_over = None;
+        if self.poll.is_some() {
+            let by_client = reason == Some(CloseReason::TransportClose);
+            self.answer(Some(if by_client { &Signal::Noop } else { &Signal::Close }));
+            return true;
+        }
+        let by_server = matches!(
+            reason,
+            Some(CloseReason::ForcedClose | CloseReason::ForcedServerClose | CloseReason::ServerShuttingDown)
+        );
+        if by_server {
+            self.lingers_until.get_or_insert_with(|| now() + LINGER);
+        }
+        !by_server
+    }
+}

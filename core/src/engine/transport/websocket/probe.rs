@@ -1,0 +1,89 @@
+//! The upgrade from polling: a second transport proves that it works, then takes the client over.
+//!
+//! The client sends `2probe`, is answered `3probe`, waits until its open poll is released and
+//! sends `5`. Until then polling is the transport, and a WebSocket that dies harms nothing.
+
+use std::{future::poll_fn, ops::ControlFlow};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
+};
+
+use super::{
+    codec::Event,
+    wire::{End, Wire},
+};
+use crate::engine::{
+    codec::{Signal, eio4},
+    connection::{Connection, Request},
+    driver::Life,
+};
+
+/// The client's life, once it has moved here; an error when the probe came to nothing.
+pub(super) async fn probe<IO>(wire: &mut Wire<IO>, connection: &Connection) -> Result<Box<Life>, End>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let (accepted, accept) = oneshot::channel();
+    connection.request(Request::Probe(accepted));
+    accept.await.map_err(|_| End::Refused)?;
+    let attempt = Attempt(connection);
+
+    match next(wire).await? {
+        Step::Probe => wire.push(eio4::control(&Signal::Pong)),
+        Step::Upgrade | Step::Other => return Err(End::Refused),
+    }
+    poll_fn(|cx| wire.poll_flush(cx)).await.map_err(|_| End::Lost)?;
+    match next(wire).await? {
+        Step::Upgrade => {}
+        Step::Probe | Step::Other => return Err(End::Refused),
+    }
+
+    let (take_over, life) = oneshot::channel();
+    connection.request(Request::TakeOver(take_over));
+    let life = life.await.map_err(|_| End::Refused)?;
+    drop(attempt);
+    Ok(life)
+}
+
+/// Tells the connection that the probe is over, however it ended.
+struct Attempt<'a>(&'a Connection);
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.0.request(Request::ProbeGone);
+    }
+}
+
+enum Step {
+    Probe,
+    Upgrade,
+    Other,
+}
+
+async fn next<IO>(wire: &mut Wire<IO>) -> Result<Step, End>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut step = None;
+    while step.is_none() {
+        let _ = poll_fn(|cx| {
+            // Pings of the WebSocket itself are answered meanwhile.
+            let _ = wire.poll_flush(cx);
+            wire.poll_read(cx, |_, event| {
+                step = Some(match event {
+                    Event::Text(packet) => match eio4::decode(packet) {
+                        Ok(Signal::Ping("probe")) => Step::Probe,
+                        Ok(Signal::Upgrade) => Step::Upgrade,
+                        _ => Step::Other,
+                    },
+                    _ => Step::Other,
+                });
+                ControlFlow::Break(())
+            })
+        })
+        .await?;
+    }
+    step.ok_or(End::Lost)
+}

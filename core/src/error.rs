@@ -1,0 +1,356 @@
+//! What can go wrong in an application: who is at fault, and what each side is told.
+
+use std::{borrow::Cow, error::Error, fmt};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::socketio::{
+    args::{ArgsError, EncodeError},
+    socket::Socket,
+};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Why a handler failed, as it returns it.
+///
+/// A client that waits for an ack is told `{"error":{"message":…,"data":…}}` as its first
+/// argument. Of an error that came by `?` it is told only `internal error`: what went wrong inside
+/// is the server's, and reaches [`on_error`](crate::Namespace::on_error).
+///
+/// ```
+/// use tower_socketio::EventError;
+///
+/// fn parse(text: &str) -> Result<u8, EventError> {
+///     if text.is_empty() {
+///         return Err(EventError::new("say a number").with_data(&1));
+///     }
+///     Ok(text.parse()?)
+/// }
+/// assert_eq!(parse("").unwrap_err().to_string(), "say a number");
+/// assert!(parse("x").is_err());
+/// ```
+pub struct EventError {
+    message: Cow<'static, str>,
+    data: Option<Box<RawValue>>,
+    source: Option<BoxError>,
+}
+
+const INTERNAL: &str = "internal error";
+
+impl EventError {
+    pub(crate) const INTERNAL: &str = INTERNAL;
+
+    /// An error whose message the client may read.
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            message: message.into(),
+            data: None,
+            source: None,
+        }
+    }
+
+    /// Adds data for the client. Data that cannot be written as JSON is left out.
+    #[must_use]
+    pub fn with_data(mut self, data: &(impl Serialize + ?Sized)) -> Self {
+        self.data = raw(data);
+        self
+    }
+
+    /// What the client is told.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The error that came by `?`.
+    pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.source.as_deref()
+    }
+
+    /// The argument of the ack that tells the client.
+    pub(crate) fn to_client(&self) -> ErrorAck<'_> {
+        ErrorAck {
+            error: Told {
+                message: &self.message,
+                data: self.data.as_deref(),
+            },
+        }
+    }
+}
+
+impl<E: Into<BoxError>> From<E> for EventError {
+    fn from(error: E) -> Self {
+        Self {
+            message: INTERNAL.into(),
+            data: None,
+            source: Some(error.into()),
+        }
+    }
+}
+
+impl fmt::Display for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Some(source) => source.fmt(f),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl fmt::Debug for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventError")
+            .field("message", &self.message)
+            .field("data", &self.data)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+#[derive(Serialize)]
+pub(crate) struct ErrorAck<'a> {
+    error: Told<'a>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+/// Why a client may not connect to a namespace. Its `connect_error` tells it message and data.
+///
+/// An error that came by `?` refuses with `internal error`.
+///
+/// ```
+/// use tower_socketio::Refusal;
+///
+/// let refusal = Refusal::new("unauthorized").with_data(&serde_json::json!({ "code": "E_AUTH" }));
+/// assert_eq!(refusal.message(), "unauthorized");
+/// ```
+pub struct Refusal {
+    message: Cow<'static, str>,
+    data: Option<Box<RawValue>>,
+    source: Option<BoxError>,
+}
+
+impl Refusal {
+    /// A refusal with that message.
+    pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            message: message.into(),
+            data: None,
+            source: None,
+        }
+    }
+
+    /// Adds data for the client. Data that cannot be written as JSON is left out.
+    #[must_use]
+    pub fn with_data(mut self, data: &(impl Serialize + ?Sized)) -> Self {
+        self.data = raw(data);
+        self
+    }
+
+    /// What the client is told.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn data(&self) -> Option<&str> {
+        self.data.as_deref().map(RawValue::get)
+    }
+}
+
+impl<E: Into<BoxError>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self {
+            message: INTERNAL.into(),
+            data: None,
+            source: Some(error.into()),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Some(source) => source.fmt(f),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refusal")
+            .field("message", &self.message)
+            .field("data", &self.data)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+fn raw(data: &(impl Serialize + ?Sized)) -> Option<Box<RawValue>> {
+    serde_json::value::to_raw_value(data)
+        .inspect_err(|error| tracing::warn!("the data of an error cannot be written as json: {error}"))
+        .ok()
+}
+
+/// Why an extractor of a handler could not be made.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The client sent other arguments than the handler takes.
+    Args(ArgsError),
+    /// The client's auth payload is not what the handler takes.
+    Auth(serde_json::Error),
+    /// Middleware of the application did not leave that value on the request.
+    MissingExtension(&'static str),
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Args(error) => write!(f, "invalid arguments: {error}"),
+            Self::Auth(error) => write!(f, "invalid auth payload: {error}"),
+            Self::MissingExtension(name) => {
+                write!(f, "the request carries no `{name}`; is the middleware that sets it missing?")
+            }
+        }
+    }
+}
+
+impl Error for Rejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Args(error) => Some(error),
+            Self::Auth(error) => Some(error),
+            Self::MissingExtension(_) => None,
+        }
+    }
+}
+
+impl Rejection {
+    /// Whether it was the client that sent something wrong, rather than the application that
+    /// lacks something.
+    pub fn is_clients_fault(&self) -> bool {
+        match self {
+            Self::Args(_) | Self::Auth(_) => true,
+            Self::MissingExtension(_) => false,
+        }
+    }
+
+    /// What the client may know of it.
+    pub(crate) fn message_for_client(&self) -> String {
+        if self.is_clients_fault() {
+            self.to_string()
+        } else {
+            INTERNAL.to_owned()
+        }
+    }
+}
+
+/// Something that went wrong while a client was served: what [`on_error`](crate::Namespace::on_error)
+/// is given.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Failure<'a> {
+    /// Whose event it was.
+    pub socket: &'a Socket,
+    /// The event, unless it happened at connecting or disconnecting.
+    pub event: Option<&'a str>,
+    /// What went wrong.
+    pub kind: &'a FailureKind,
+}
+
+/// What went wrong.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FailureKind {
+    /// The client sent an event that nobody handles.
+    NoHandler,
+    /// An extractor of the handler could not be made.
+    Rejected(Rejection),
+    /// The handler returned an error.
+    Handler(EventError),
+    /// The connect handler or middleware refused the client.
+    Refused(Refusal),
+    /// The handler's answer could not be encoded.
+    Encode(EncodeError),
+    /// The handler panicked, with this message.
+    Panic(String),
+    /// The handler went on for longer than `handler_grace` after its client was gone.
+    GraceExceeded,
+}
+
+impl FailureKind {
+    /// Whether it was the client that sent something wrong, rather than the application that
+    /// failed.
+    pub fn is_clients_fault(&self) -> bool {
+        match self {
+            Self::NoHandler | Self::Refused(_) => true,
+            Self::Rejected(rejection) => rejection.is_clients_fault(),
+            Self::Handler(_) | Self::Encode(_) | Self::Panic(_) | Self::GraceExceeded => false,
+        }
+    }
+}
+
+impl fmt::Display for FailureKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoHandler => f.write_str("no handler for this event"),
+            Self::Rejected(rejection) => rejection.fmt(f),
+            Self::Handler(error) => error.fmt(f),
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Encode(error) => error.fmt(f),
+            Self::Panic(message) => write!(f, "the handler panicked: {message}"),
+            Self::GraceExceeded => f.write_str("the handler did not end in time after its client was gone"),
+        }
+    }
+}
+
+impl fmt::Display for Failure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.socket.path())?;
+        if let Some(event) = self.event {
+            write!(f, "{event:?}: ")?;
+        }
+        self.kind.fmt(f)
+    }
+}
+
+/// Why an ack did not come.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AckError {
+    /// The client did not answer in the time set by `timeout`.
+    Timeout,
+    /// The client left before it answered.
+    Disconnected,
+    /// The event could not be sent: its arguments are at fault.
+    Encode(EncodeError),
+    /// The client answered something else than was asked for.
+    Decode(ArgsError),
+}
+
+impl fmt::Display for AckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Timeout => f.write_str("the client did not acknowledge in time"),
+            Self::Disconnected => f.write_str("the client left before it acknowledged"),
+            Self::Encode(error) => error.fmt(f),
+            Self::Decode(error) => write!(f, "the client acknowledged something else: {error}"),
+        }
+    }
+}
+
+impl Error for AckError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Timeout | Self::Disconnected => None,
+            Self::Encode(error) => Some(error),
+            Self::Decode(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The server: its settings, its namespaces, and how it is mounted and closed.
+
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use crate::{
+    engine::{
+        Client, Connection, Engine, EngineConfig, ResponseBody, Ticket, Upper,
+        config::engine_settings,
+    },
+    handshake::Handshake,
+    service::{Layer, Service},
+    socketio::{
+        args::{EmitArgs, EncodeError},
+        broadcast::Broadcast,
+        client::SocketClient,
+        namespace::{Namespace, Shared as NamespaceShared},
+    },
+};
+
+/// A Socket.IO server, cheap to clone: the handle that an application keeps.
+///
+/// ```
+/// use tower_socketio::{Data, SocketIo, Socket};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on("echo", async |socket: Socket, Data(text): Data<String>| socket.emit("echo", text));
+/// let service = io.service();
+/// ```
+#[derive(Clone)]
+pub struct SocketIo {
+    engine: Engine,
+    core: Arc<Core>,
+}
+
+/// What all namespaces share.
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) state: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceShared>>>,
+}
+
+/// The settings above the engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) connect_timeout: Duration,
+    pub(crate) max_attachments: usize,
+    pub(crate) max_namespaces: usize,
+    pub(crate) max_handlers: usize,
+    pub(crate) max_pending_bytes: usize,
+    pub(crate) handler_grace: Duration,
+    /// What a socket may emit before it is let in: as much as an outbox.
+    pub(crate) max_held_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(45),
+            max_attachments: 10,
+            max_namespaces: 100,
+            max_handlers: 64,
+            max_pending_bytes: 1_000_000,
+            handler_grace: Duration::from_secs(30),
+            max_held_bytes: 0,
+        }
+    }
+}
+
+/// Settings of a [`SocketIo`]; the defaults are the reference server's.
+#[derive(Default)]
+pub struct SocketIoBuilder {
+    engine: EngineConfig,
+    config: Config,
+    state: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+}
+
+impl SocketIoBuilder {
+    engine_settings!(engine);
+
+    /// Gives the handlers a value, one of each type, which they extract as
+    /// [`State`](crate::State).
+    #[must_use]
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, state: T) -> Self {
+        self.state.insert(TypeId::of::<T>(), Box::new(state));
+        self
+    }
+
+    /// How long a client may be connected without having joined a namespace. Default 45 s.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.config.connect_timeout = timeout;
+        self
+    }
+
+    /// How many binary attachments a client's packet may have. Default 10.
+    #[must_use]
+    pub fn max_attachments(mut self, attachments: usize) -> Self {
+        self.config.max_attachments = attachments;
+        self
+    }
+
+    /// How many namespaces a client may be connected to. Default 100.
+    #[must_use]
+    pub fn max_namespaces(mut self, namespaces: usize) -> Self {
+        self.config.max_namespaces = namespaces;
+        self
+    }
+
+    /// How many handlers of one client may be in progress. Further events wait; acks do not, so
+    /// that a handler may wait for its own client. Default 64.
+    ///
+    /// # Panics
+    /// When it is 0.
+    #[must_use]
+    pub fn max_handlers(mut self, handlers: usize) -> Self {
+        assert!(handlers > 0, "at least one handler of a client must be able to run");
+        self.config.max_handlers = handlers;
+        self
+    }
+
+    /// How many bytes of events may wait for a client's handlers. When more do, nothing is read
+    /// from the client until some have been handled. Default 1,000,000.
+    #[must_use]
+    pub fn max_pending_bytes(mut self, bytes: usize) -> Self {
+        self.config.max_pending_bytes = bytes;
+        self
+    }
+
+    /// How long handlers may go on after their client has left, and then its disconnect handler.
+    /// Default 30 s.
+    #[must_use]
+    pub fn handler_grace(mut self, grace: Duration) -> Self {
+        self.config.handler_grace = grace;
+        self
+    }
+
+    /// The server.
+    pub fn build(mut self) -> SocketIo {
+        self.config.max_held_bytes = self.engine.max_outbox_bytes;
+        let core = Arc::new(Core {
+            config: self.config,
+            state: self.state,
+            namespaces: RwLock::default(),
+        });
+        let io = SocketIo {
+            engine: Engine::new(self.engine, Application(core.clone())),
+            core,
+        };
+        io.of("/");
+        io
+    }
+}
+
+impl SocketIo {
+    /// Settings, all at their defaults.
+    pub fn builder() -> SocketIoBuilder {
+        SocketIoBuilder::default()
+    }
+
+    /// The namespace of that path, made if it is not there. A leading slash may be left out.
+    pub fn of(&self, path: &str) -> Namespace {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let path = format!("/{path}");
+        let mut namespaces = self.core.namespaces.write().unwrap_or_else(PoisonError::into_inner);
+        let namespace = namespaces
+            .entry(path.clone().into())
+            .or_insert_with(|| Arc::new(NamespaceShared::new(&path, self.core.clone())));
+        Namespace::new(namespace.clone())
+    }
+
+    /// Sends an event to every socket of the namespace `/`.
+    ///
+    /// # Errors
+    /// As [`Broadcast::emit`].
+    pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
+        self.of("/").emit(event, args)
+    }
+
+    /// Everybody in a room of the namespace `/`.
+    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
+        self.of("/").to(room)
+    }
+
+    /// Everybody in the namespace `/` but those in a room.
+    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
+        self.of("/").except(room)
+    }
+
+    /// How many clients are connected, whatever their namespaces.
+    pub fn clients_count(&self) -> usize {
+        self.engine.connections()
+    }
+
+    /// The path of the endpoint, without a slash at its end.
+    pub fn path(&self) -> &str {
+        &self.engine.config().path
+    }
+
+    /// A tower service for the endpoint, wherever it is mounted.
+    pub fn service(&self) -> Service {
+        self.engine.service()
+    }
+
+    /// A tower layer that puts the endpoint in front of another service.
+    pub fn layer(&self) -> Layer {
+        Layer::new(self.engine.clone())
+    }
+
+    /// Answers a request that is no WebSocket's: for adapters to web frameworks that are not
+    /// tower's. `tail` is what follows the endpoint's path.
+    pub async fn handle<B>(&self, tail: &str, parts: http::request::Parts, body: B) -> http::Response<ResponseBody>
+    where
+        B: http_body::Body<Data: bytes::Buf>,
+    {
+        self.engine.handle(tail, parts, body).await
+    }
+
+    /// Accepts a WebSocket request: for adapters to web frameworks that are not tower's. Send the
+    /// response, then drive the ticket with the stream that the connection has become.
+    ///
+    /// # Errors
+    /// The response that refuses it, to be sent instead.
+    pub fn accept_websocket(
+        &self,
+        parts: http::request::Parts,
+    ) -> Result<(http::Response<ResponseBody>, Ticket), http::Response<ResponseBody>> {
+        self.engine.accept_websocket(parts)
+    }
+
+    /// Refuses new clients, sends the others what is queued and disconnects them with `server
+    /// shutting down`, and waits, for at most 5 seconds, until all handlers have ended.
+    pub async fn close(&self) {
+        self.engine.close(CLOSE_WITHIN).await;
+    }
+}
+
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+impl Core {
+    pub(crate) fn namespace(&self, path: &str) -> Option<Arc<NamespaceShared>> {
+        let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
+        namespaces.get(path).cloned()
+    }
+}
+
+/// Socket.IO as an application of the engine.
+struct Application(Arc<Core>);
+
+impl Upper for Application {
+    fn open(&self, connection: &Connection, handshake: Handshake) -> Box<dyn Client> {
+        Box::new(SocketClient::new(self.0.clone(), connection.clone(), handshake))
+    }
+}
+
+impl fmt::Debug for SocketIo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketIo").field("engine", &self.engine).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SocketIoBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketIoBuilder")
+            .field("engine", &self.engine)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}

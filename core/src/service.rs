@@ -1,0 +1,230 @@
+//! The tower [`Service`] of an endpoint and the [`Layer`] that puts it in front of another service.
+//!
+//! Decides whether a request is ours and what follows the endpoint's path in it; takes WebSockets
+//! over from hyper. The rest is [`engine`](crate::engine)'s.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Buf;
+use http::{Request, Response, header::UPGRADE, request::Parts};
+use http_body::Body;
+use http_body_util::Either;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use pin_project_lite::pin_project;
+use tower_service::Service as TowerService;
+
+use crate::engine::{Engine, ResponseBody, is_extended_connect};
+
+/// The future of a response.
+pub type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
+
+/// The endpoint as a tower service, wherever it is mounted.
+///
+/// It answers every request it is given. What follows the endpoint's path in a request's URI
+/// tells what is asked for; a router may have stripped that path or a prefix of it.
+///
+/// ```
+/// use tower_socketio::SocketIo;
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/");
+/// let service = io.service();
+/// ```
+#[derive(Clone)]
+pub struct Service {
+    engine: Engine,
+}
+
+impl Service {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self { engine }
+    }
+
+    fn tail<'a>(&self, path: &'a str) -> &'a str {
+        let endpoint = &self.engine.config().path;
+        path.match_indices(&**endpoint)
+            .map(|(at, endpoint)| &path[at + endpoint.len()..])
+            .filter(|tail| tail.is_empty() || tail.starts_with('/'))
+            .last()
+            .unwrap_or(path)
+    }
+
+    fn answer<B>(&self, request: Request<B>) -> ResponseFuture
+    where
+        B: Body<Data: Buf + Send> + Send + 'static,
+    {
+        let (mut parts, body) = request.into_parts();
+        let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let engine = self.engine.clone();
+        if !asks_for_websocket(&parts) {
+            let tail = self.tail(parts.uri.path()).to_owned();
+            return Box::pin(async move { Ok(engine.handle(&tail, parts, body).await) });
+        }
+        drop(body);
+        Box::pin(std::future::ready(Ok(match engine.accept_websocket(parts) {
+            Ok((response, ticket)) => {
+                // Without it the server below cannot hand over its stream; then the ticket's drop
+                // ends what had begun.
+                if let Some(upgrade) = upgrade {
+                    tokio::spawn(async move {
+                        if let Ok(io) = upgrade.await {
+                            ticket.drive(TokioIo::new(io)).await;
+                        }
+                    });
+                }
+                response
+            }
+            Err(response) => response,
+        })))
+    }
+}
+
+/// Whether a request wants to become a WebSocket, by HTTP/1.1 or by HTTP/2 (RFC 8441).
+fn asks_for_websocket(parts: &Parts) -> bool {
+    is_extended_connect(parts)
+        || parts
+            .headers
+            .get_all(UPGRADE)
+            .iter()
+            .any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+impl<B> TowerService<Request<B>> for Service
+where
+    B: Body<Data: Buf + Send> + Send + 'static,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        self.answer(request)
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("path", &self.engine.config().path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts the endpoint in front of another service, which gets every request that is not ours.
+///
+/// A request is ours when its path is the endpoint's, or begins with it and a slash.
+///
+/// ```
+/// use tower_socketio::SocketIo;
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/");
+/// let layer = io.layer();
+/// ```
+#[derive(Debug, Clone)]
+pub struct Layer {
+    service: Service,
+}
+
+impl Layer {
+    pub(crate) fn new(engine: Engine) -> Self {
+        Self {
+            service: Service::new(engine),
+        }
+    }
+}
+
+impl<S> tower_layer::Layer<S> for Layer {
+    type Service = Layered<S>;
+
+    fn layer(&self, inner: S) -> Layered<S> {
+        Layered {
+            service: self.service.clone(),
+            inner,
+        }
+    }
+}
+
+/// A service with the endpoint in front of it.
+#[derive(Debug, Clone)]
+pub struct Layered<S> {
+    service: Service,
+    inner: S,
+}
+
+impl<S, B, C> TowerService<Request<B>> for Layered<S>
+where
+    S: TowerService<Request<B>, Response = Response<C>>,
+    B: Body<Data: Buf + Send> + Send + 'static,
+{
+    type Response = Response<Either<ResponseBody, C>>;
+    type Error = S::Error;
+    type Future = LayeredFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let ours = request
+            .uri()
+            .path()
+            .strip_prefix(&*self.service.engine.config().path)
+            .is_some_and(|tail| tail.is_empty() || tail.starts_with('/'));
+        if ours {
+            LayeredFuture::Ours {
+                future: self.service.answer(request),
+            }
+        } else {
+            LayeredFuture::Inner {
+                future: self.inner.call(request),
+            }
+        }
+    }
+}
+
+pin_project! {
+    /// The future of a [`Layered`] service.
+    #[project = FutureProjection]
+    pub enum LayeredFuture<F> {
+        #[doc(hidden)]
+        Ours { future: ResponseFuture },
+        #[doc(hidden)]
+        Inner { #[pin] future: F },
+    }
+}
+
+impl<F, C, E> Future for LayeredFuture<F>
+where
+    F: Future<Output = Result<Response<C>, E>>,
+{
+    type Output = Result<Response<Either<ResponseBody, C>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project() {
+            FutureProjection::Ours { future } => future.as_mut().poll(cx).map(|response| {
+                let Ok(response) = response;
+                Ok(response.map(|body| Either::Left(body)))
+            }),
+            FutureProjection::Inner { future } => {
+                future.poll(cx).map_ok(|response| response.map(|body| Either::Right(body)))
+            }
+        }
+    }
+}
+
+impl<F> fmt::Debug for LayeredFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LayeredFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,163 @@
+//! Acks both ways: answering a client's, waiting for a client's.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    sync::oneshot,
+    time::{Sleep, sleep},
+};
+
+use super::{
+    args::{EmitArgs, EncodeError, FromArgs, RawArgs},
+    socket::Socket,
+};
+use crate::error::AckError;
+
+/// What a handler returns to answer the client's ack: one value, or several as
+/// [`Args`](crate::Args).
+///
+/// ```
+/// use tower_socketio::{Ack, Args, Data, SocketIo};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on("sum", async |Data(Args((a, b))): Data<Args<(i64, i64)>>| Ack(a + b));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ack<T>(pub T);
+
+/// Answers a client's ack at any time, from any task.
+///
+/// Dropped without an answer, or when the client did not ask for one, it sends nothing.
+///
+/// ```
+/// use tower_socketio::{AckSender, SocketIo};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on("later", async |ack: AckSender| {
+///     tokio::spawn(async move { ack.send("done") });
+/// });
+/// ```
+#[must_use = "the client waits for an answer"]
+pub struct AckSender {
+    socket: Socket,
+    id: Option<u64>,
+}
+
+impl AckSender {
+    pub(crate) fn new(socket: &Socket, id: u64) -> Self {
+        Self {
+            socket: socket.clone(),
+            id: Some(id),
+        }
+    }
+
+    pub(crate) fn unwanted(socket: &Socket) -> Self {
+        Self {
+            socket: socket.clone(),
+            id: None,
+        }
+    }
+
+    /// Whether the client asked for an answer.
+    pub fn is_wanted(&self) -> bool {
+        self.id.is_some()
+    }
+
+    /// Answers.
+    ///
+    /// # Errors
+    /// When the arguments cannot be written as JSON; the client then gets no answer.
+    pub fn send(self, args: impl EmitArgs) -> Result<(), EncodeError> {
+        match self.id {
+            Some(id) => self.socket.send_ack(id, &args),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for AckSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AckSender").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A client's ack, awaited. The event has been sent already; dropping this gives up waiting.
+#[must_use = "await it to get the client's answer"]
+pub struct AckFuture<T> {
+    state: Waiting,
+    timeout: Option<Pin<Box<Sleep>>>,
+    answer: PhantomData<fn() -> T>,
+}
+
+enum Waiting {
+    Unsent(Option<EncodeError>),
+    Sent {
+        socket: Socket,
+        id: u64,
+        answer: oneshot::Receiver<RawArgs>,
+    },
+}
+
+impl<T> AckFuture<T> {
+    pub(crate) fn unsent(error: EncodeError) -> Self {
+        Self {
+            state: Waiting::Unsent(Some(error)),
+            timeout: None,
+            answer: PhantomData,
+        }
+    }
+
+    pub(crate) fn sent(socket: Socket, id: u64, answer: oneshot::Receiver<RawArgs>, timeout: Option<Duration>) -> Self {
+        Self {
+            state: Waiting::Sent { socket, id, answer },
+            timeout: timeout.map(|timeout| Box::pin(sleep(timeout))),
+            answer: PhantomData,
+        }
+    }
+}
+
+impl<T: FromArgs> Future for AckFuture<T> {
+    type Output = Result<T, AckError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        match &mut this.state {
+            Waiting::Unsent(error) => {
+                let error = error.take().expect("polled after it was ready");
+                return Poll::Ready(Err(AckError::Encode(error)));
+            }
+            Waiting::Sent { answer, .. } => {
+                if let Poll::Ready(answer) = Pin::new(answer).poll(cx) {
+                    return Poll::Ready(match answer {
+                        Ok(args) => args.read().map_err(AckError::Decode),
+                        Err(_) => Err(AckError::Disconnected),
+                    });
+                }
+            }
+        }
+        match &mut this.timeout {
+            Some(timeout) => timeout.as_mut().poll(cx).map(|()| Err(AckError::Timeout)),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T> Drop for AckFuture<T> {
+    fn drop(&mut self) {
+        if let Waiting::Sent { socket, id, .. } = &self.state {
+            socket.forget_ack(*id);
+        }
+    }
+}
+
+impl<T> fmt::Debug for AckFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AckFuture").finish_non_exhaustive()
+    }
+}

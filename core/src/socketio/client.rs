@@ -1,0 +1,574 @@
+//! One client above the engine: its packets to its sockets, its handlers in the order in which
+//! its events came.
+//!
+//! Runs in the task that carries the connection and, once that has ended, on the server's runtime
+//! until the handlers have. A handler's future is polled at once, and only kept if it is pending.
+//! A socket's entry goes when its handlers have ended and its disconnect handler has run.
+
+use std::{
+    cell::Cell,
+    collections::VecDeque,
+    future::poll_fn,
+    mem::size_of,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::{Stream, stream::FuturesUnordered};
+
+use super::{
+    ack::AckSender,
+    args::RawArgs,
+    assembly::{Assembly, Content},
+    codec::{placeholder::check_placeholders, sio},
+    connect::connect,
+    extract::{DisconnectContext, EventContext},
+    frames::Frames,
+    handler::HandlerFuture,
+    namespace::Shared as Namespace,
+    packet::{Body, Kind, Packet, PacketError},
+    reason::DisconnectReason,
+    socket::Socket,
+    task::{Done, Occasion, Task, contain},
+};
+use crate::{
+    engine::{Alarm, Client, CloseReason, Connection, Flow, Message, Rest, now},
+    error::{EventError, FailureKind, Rejection},
+    handshake::Handshake,
+    server::Core,
+};
+
+/// How long a binary packet may wait for its next attachment.
+const ATTACHMENT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client's sockets and handlers.
+pub(crate) struct SocketClient {
+    core: Arc<Core>,
+    connection: Connection,
+    handshake: Handshake,
+    entries: Vec<Entry>,
+    /// Namespaces that the application made it leave: what it sends to them until it knows is
+    /// ignored.
+    kicked: Vec<Arc<Namespace>>,
+    /// Handlers that are pending. `None` while there are none: an empty set takes memory.
+    tasks: Option<Box<FuturesUnordered<Task>>>,
+    /// Events that wait, in bytes.
+    pending_bytes: usize,
+    assembly: Option<Box<Assembly>>,
+    /// Until when it must have joined a namespace; `None` once it has.
+    join_by: Option<Instant>,
+}
+
+/// One socket of the client.
+struct Entry {
+    socket: Socket,
+    phase: Phase,
+    /// Its handlers among the tasks.
+    running: usize,
+    waiting: VecDeque<Waiting>,
+}
+
+enum Phase {
+    Live,
+    /// It has left; its handlers may go on until then.
+    Leaving { until: Instant },
+    /// Its disconnect handler may go on until then.
+    Disconnecting { until: Instant },
+}
+
+/// An event that waits for its turn.
+struct Waiting {
+    name: Box<str>,
+    args: Box<str>,
+    attachments: Vec<Bytes>,
+    id: Option<u64>,
+}
+
+/// An event as it came.
+struct Event<'a> {
+    name: &'a str,
+    args: &'a str,
+    attachments: &'a [Bytes],
+    id: Option<u64>,
+}
+
+impl SocketClient {
+    pub(crate) fn new(core: Arc<Core>, connection: Connection, handshake: Handshake) -> Self {
+        let join_by = Some(now() + core.config.connect_timeout);
+        Self {
+            core,
+            connection,
+            handshake,
+            entries: Vec::new(),
+            kicked: Vec::new(),
+            tasks: None,
+            pending_bytes: 0,
+            assembly: None,
+            join_by,
+        }
+    }
+
+    fn take_text(&mut self, cx: &mut Context<'_>, text: &str) -> Result<(), PacketError> {
+        if self.assembly.is_some() {
+            return Err(PacketError::TextAmongAttachments);
+        }
+        let packet = sio::decode(text, self.core.config.max_attachments)?;
+        if let Some(assembly) = Assembly::begin(&packet, now() + ATTACHMENT_TIMEOUT) {
+            check_placeholders(assembly.args(), packet.attachments)?;
+            self.assembly = Some(Box::new(assembly));
+            return Ok(());
+        }
+        self.dispatch(cx, &packet);
+        Ok(())
+    }
+
+    fn take_binary(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Result<(), PacketError> {
+        let mut assembly = self.assembly.take().ok_or(PacketError::UnexpectedAttachment)?;
+        if !assembly.push(bytes) {
+            assembly.deadline = now() + ATTACHMENT_TIMEOUT;
+            self.assembly = Some(assembly);
+            return Ok(());
+        }
+        let Assembly {
+            nsp,
+            id,
+            content,
+            attachments,
+            ..
+        } = &*assembly;
+        match content {
+            Content::Event { name, args } => {
+                let event = Event {
+                    name,
+                    args,
+                    attachments,
+                    id: *id,
+                };
+                self.take_event(cx, nsp, &event);
+            }
+            Content::Ack { args } => self.take_ack(nsp, *id, args, attachments),
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+        let Packet { nsp, id, .. } = *packet;
+        match (packet.kind, &packet.body) {
+            (Kind::Connect, Body::Object(auth)) => self.take_connect(cx, nsp, Some(auth)),
+            (Kind::Connect, _) => self.take_connect(cx, nsp, None),
+            (Kind::Disconnect, _) => match self.live(nsp) {
+                Some(index) => {
+                    self.entries[index]
+                        .socket
+                        .leave_namespace(DisconnectReason::ClientNamespaceDisconnect);
+                }
+                None => self.out_of_order(nsp),
+            },
+            (_, Body::Event { name, args }) => {
+                let event = Event {
+                    name,
+                    args,
+                    attachments: &[],
+                    id,
+                };
+                self.take_event(cx, nsp, &event);
+            }
+            (_, Body::Args(args)) => self.take_ack(nsp, id, args, &[]),
+            (_, Body::None | Body::Object(_) | Body::Reason(_)) => self.out_of_order(nsp),
+        }
+    }
+
+    fn take_connect(&mut self, cx: &mut Context<'_>, nsp: &str, auth: Option<&str>) {
+        if self.live(nsp).is_some() {
+            return self.out_of_order(nsp);
+        }
+        let refuse = |message| {
+            let frames = Frames::connect_error(nsp, message, None);
+            self.connection.send_frames(frames.iter(), false);
+        };
+        let Some(namespace) = self.core.namespace(nsp) else {
+            return refuse("Invalid namespace");
+        };
+        if self.entries.len() >= self.core.config.max_namespaces {
+            return refuse("Too many namespaces");
+        }
+        self.kicked.retain(|kicked| !Arc::ptr_eq(kicked, &namespace));
+        let socket = Socket::new(
+            namespace,
+            self.connection.clone(),
+            self.handshake.clone(),
+            auth.map(Into::into),
+        );
+        self.entries.push(Entry {
+            socket: socket.clone(),
+            phase: Phase::Live,
+            running: 0,
+            waiting: VecDeque::new(),
+        });
+        match connect(&socket) {
+            Some(future) => self.run(cx, Task::new(socket, Occasion::Connect, future)),
+            None => {
+                socket.accept();
+            }
+        }
+        self.has_joined();
+    }
+
+    fn take_event(&mut self, cx: &mut Context<'_>, nsp: &str, event: &Event<'_>) {
+        let Some(index) = self.live(nsp) else {
+            return self.out_of_order(nsp);
+        };
+        let may_start = self.has_room();
+        let entry = &mut self.entries[index];
+        if may_start && entry.waiting.is_empty() && !entry.socket.is_connecting() {
+            let socket = entry.socket.clone();
+            self.start(cx, &socket, event);
+        } else {
+            let waiting = Waiting {
+                name: event.name.into(),
+                args: event.args.into(),
+                attachments: event.attachments.to_vec(),
+                id: event.id,
+            };
+            self.pending_bytes += waiting.bytes();
+            entry.waiting.push_back(waiting);
+        }
+    }
+
+    fn take_ack(&mut self, nsp: &str, id: Option<u64>, args: &str, attachments: &[Bytes]) {
+        match (self.live(nsp), id) {
+            (Some(index), Some(id)) => {
+                let socket = &self.entries[index].socket;
+                socket.resolve_ack(id, || RawArgs::from_wire(args, attachments));
+            }
+            _ => self.out_of_order(nsp),
+        }
+    }
+
+    /// A packet for a namespace that the client is not connected to, or is connected to already.
+    fn out_of_order(&self, nsp: &str) {
+        let was_kicked = self.kicked.iter().any(|namespace| *namespace.path == *nsp)
+            || self.entries.iter().any(|entry| {
+                entry.socket.path() == nsp
+                    && matches!(entry.socket.left(), Some((DisconnectReason::ServerNamespaceDisconnect, _)))
+            });
+        if !was_kicked {
+            tracing::debug!("a client broke the order of the protocol for namespace {nsp:?}: its connection is closed");
+            self.connection.close(CloseReason::ForcedServerClose);
+        }
+    }
+
+    fn live(&self, nsp: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| {
+            matches!(entry.phase, Phase::Live) && entry.socket.path() == nsp && !entry.socket.has_left()
+        })
+    }
+
+    fn has_room(&self) -> bool {
+        self.tasks.as_ref().map_or(0, |tasks| tasks.len()) < self.core.config.max_handlers
+    }
+
+    fn has_joined(&mut self) {
+        if self.join_by.is_some() && self.entries.iter().any(|entry| entry.socket.is_connected()) {
+            self.join_by = None;
+        }
+    }
+
+    /// Calls the handlers of an event.
+    fn start(&mut self, cx: &mut Context<'_>, socket: &Socket, event: &Event<'_>) {
+        let namespace = socket.shared();
+        let (any, own) = {
+            let handlers = namespace.handlers();
+            let own = handlers.events.get_key_value(event.name);
+            (
+                handlers.any.clone(),
+                own.map(|(name, handler)| (name.clone(), handler.clone())),
+            )
+        };
+        if any.is_none() && own.is_none() {
+            return namespace.report(socket, Some(event.name), &FailureKind::NoHandler);
+        }
+        let context = EventContext {
+            socket,
+            name: event.name,
+            args: event.args,
+            attachments: event.attachments,
+            ack: Cell::new(event.id.map(|id| AckSender::new(socket, id))),
+        };
+        if let Some(any) = any {
+            let occasion = Occasion::Event(event.name.into());
+            let called = contain(|| any.call(&context));
+            self.called(cx, &context, occasion, called);
+        }
+        if let Some((name, handler)) = own {
+            let called = contain(|| handler.call(&context));
+            self.called(cx, &context, Occasion::Event(name), called);
+        }
+    }
+
+    fn called(
+        &mut self,
+        cx: &mut Context<'_>,
+        context: &EventContext<'_>,
+        occasion: Occasion,
+        called: Result<Result<HandlerFuture, Rejection>, FailureKind>,
+    ) {
+        let socket = context.socket;
+        let failure = match called {
+            Ok(Ok(future)) => return self.run(cx, Task::new(socket.clone(), occasion, future)),
+            Ok(Err(rejection)) => {
+                if let Some(ack) = context.ack.take() {
+                    let error = EventError::new(rejection.message_for_client());
+                    // Text can be written as JSON.
+                    let _ = ack.send(error.to_client());
+                }
+                FailureKind::Rejected(rejection)
+            }
+            Err(panic) => panic,
+        };
+        socket.shared().report(socket, occasion.event(), &failure);
+    }
+
+    /// Polls a handler once, and keeps it if it is pending.
+    fn run(&mut self, cx: &mut Context<'_>, mut task: Task) {
+        match Pin::new(&mut task).poll(cx) {
+            Poll::Ready(done) => self.finish(&done),
+            Poll::Pending => {
+                if let Some(entry) = self.entries.iter_mut().find(|entry| task.belongs_to(&entry.socket)) {
+                    entry.running += 1;
+                    self.tasks.get_or_insert_default().push(task);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, done: &Done) {
+        let socket = &done.socket;
+        if let Err(failure) = &done.result {
+            if let (Occasion::Connect, true) = (&done.occasion, socket.is_connecting()) {
+                self.refuse(socket, failure);
+            }
+            socket.shared().report(socket, done.occasion.event(), failure);
+        }
+        match done.occasion {
+            Occasion::Connect => self.has_joined(),
+            Occasion::Event(_) => {}
+            Occasion::Disconnect => self.entries.retain(|entry| entry.socket.id() != socket.id()),
+        }
+    }
+
+    fn refuse(&self, socket: &Socket, failure: &FailureKind) {
+        let nsp = socket.path();
+        let frames = match failure {
+            FailureKind::Refused(refusal) => Frames::connect_error(nsp, refusal.message(), refusal.data()),
+            FailureKind::Rejected(rejection) => Frames::connect_error(nsp, &rejection.message_for_client(), None),
+            _ => Frames::connect_error(nsp, EventError::INTERNAL, None),
+        };
+        socket.leave_namespace(DisconnectReason::ServerNamespaceDisconnect);
+        self.connection.send_frames(frames.iter(), false);
+    }
+
+    /// Lets pending handlers go on; `true` when one ended.
+    fn poll_tasks(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut ended = false;
+        while let Some(tasks) = &mut self.tasks {
+            match Pin::new(&mut **tasks).poll_next(cx) {
+                Poll::Pending => break,
+                Poll::Ready(None) => self.tasks = None,
+                Poll::Ready(Some(done)) => {
+                    if let Some(entry) = self.entries.iter_mut().find(|entry| entry.socket.id() == done.socket.id()) {
+                        entry.running -= 1;
+                    }
+                    self.finish(&done);
+                    ended = true;
+                }
+            }
+        }
+        ended
+    }
+
+    /// Starts events that waited; `true` when it started one.
+    fn start_waiting(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut started = false;
+        for index in 0..self.entries.len() {
+            while self.has_room() {
+                let entry = &mut self.entries[index];
+                if entry.waiting.is_empty() || entry.socket.is_connecting() {
+                    break;
+                }
+                let Some(waiting) = entry.waiting.pop_front() else { break };
+                if entry.waiting.is_empty() {
+                    entry.waiting = VecDeque::new();
+                }
+                self.pending_bytes -= waiting.bytes();
+                let socket = entry.socket.clone();
+                let event = Event {
+                    name: &waiting.name,
+                    args: &waiting.args,
+                    attachments: &waiting.attachments,
+                    id: waiting.id,
+                };
+                self.start(cx, &socket, &event);
+                started = true;
+            }
+        }
+        started
+    }
+
+    /// Sees those off who have left; `true` when something changed.
+    fn see_off(&mut self, cx: &mut Context<'_>) -> bool {
+        let grace = self.core.config.handler_grace;
+        let mut changed = false;
+        let mut index = 0;
+        while let Some(entry) = self.entries.get_mut(index) {
+            index += 1;
+            let Some((reason, was_connected)) = entry.socket.left() else {
+                continue;
+            };
+            if let Phase::Live = entry.phase {
+                entry.phase = Phase::Leaving { until: now() + grace };
+                if reason == DisconnectReason::ServerNamespaceDisconnect {
+                    let waiting = std::mem::take(&mut entry.waiting);
+                    self.pending_bytes -= waiting.iter().map(Waiting::bytes).sum::<usize>();
+                    if was_connected {
+                        self.kicked.push(entry.socket.shared().clone());
+                    }
+                }
+                changed = true;
+            }
+            let entry = &mut self.entries[index - 1];
+            let (Phase::Leaving { until } | Phase::Disconnecting { until }) = entry.phase else {
+                continue;
+            };
+            if entry.running > 0 && until <= now() {
+                let socket = &entry.socket;
+                let tasks = self.tasks.iter_mut().flat_map(|tasks| tasks.iter_mut());
+                tasks.filter(|task| task.belongs_to(socket)).for_each(Task::abort);
+                cx.waker().wake_by_ref();
+            }
+            if let Phase::Leaving { .. } = entry.phase
+                && entry.running == 0
+                && entry.waiting.is_empty()
+            {
+                entry.phase = Phase::Disconnecting { until: now() + grace };
+                let socket = entry.socket.clone();
+                match was_connected.then(|| disconnect(&socket, reason)).flatten() {
+                    Some(future) => self.run(cx, Task::new(socket, Occasion::Disconnect, future)),
+                    None => self.entries.retain(|entry| entry.socket.id() != socket.id()),
+                }
+                index = 0;
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    fn advance(&mut self, cx: &mut Context<'_>) {
+        loop {
+            let ended = self.poll_tasks(cx);
+            let started = self.start_waiting(cx);
+            let changed = self.see_off(cx);
+            if !(ended || started || changed) {
+                break;
+            }
+        }
+    }
+}
+
+/// Calls the disconnect handler, if there is one.
+fn disconnect(socket: &Socket, reason: DisconnectReason) -> Option<HandlerFuture> {
+    let handler = socket.shared().handlers().disconnect.clone()?;
+    let context = DisconnectContext { socket, reason };
+    let failure = match contain(|| handler.call(&context)) {
+        Ok(Ok(future)) => return Some(future),
+        Ok(Err(rejection)) => FailureKind::Rejected(rejection),
+        Err(panic) => panic,
+    };
+    socket.shared().report(socket, None, &failure);
+    None
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        let attachments: usize = self.attachments.iter().map(Bytes::len).sum();
+        size_of::<Self>() + self.name.len() + self.args.len() + attachments
+    }
+}
+
+impl Client for SocketClient {
+    fn message(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Flow {
+        let taken = match message {
+            Message::Text(text) => self.take_text(cx, text),
+            Message::Binary(bytes) => self.take_binary(cx, bytes),
+        };
+        if let Err(error) = taken {
+            tracing::debug!("a client's packet is refused, its connection closed: {error}");
+            self.connection.close(CloseReason::ForcedClose);
+        }
+        self.flow()
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Flow {
+        self.advance(cx);
+        let now = now();
+        if self.join_by.is_some_and(|by| by <= now) {
+            self.join_by = None;
+            self.connection.close(CloseReason::ForcedServerClose);
+        }
+        if self.assembly.as_ref().is_some_and(|assembly| assembly.deadline <= now) {
+            tracing::debug!("a client did not send the attachments it announced: its connection is closed");
+            self.assembly = None;
+            self.connection.close(CloseReason::ForcedClose);
+        }
+        self.flow()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let assembly = self.assembly.as_ref().map(|assembly| assembly.deadline);
+        self.join_by.into_iter().chain(assembly).chain(self.grace_deadline()).min()
+    }
+
+    fn close(mut self: Box<Self>, reason: CloseReason) -> Option<Rest> {
+        for entry in &self.entries {
+            entry.socket.leave_namespace(DisconnectReason::Closed(reason));
+        }
+        self.assembly = None;
+        self.join_by = None;
+        if self.entries.is_empty() {
+            return None;
+        }
+        let mut alarm = Alarm::default();
+        Some(Box::pin(poll_fn(move |cx| {
+            loop {
+                self.advance(cx);
+                if self.entries.is_empty() {
+                    return Poll::Ready(());
+                }
+                if alarm.poll(cx, self.grace_deadline()).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        })))
+    }
+}
+
+impl SocketClient {
+    fn flow(&self) -> Flow {
+        if self.pending_bytes > self.core.config.max_pending_bytes {
+            Flow::Full
+        } else {
+            Flow::Open
+        }
+    }
+
+    fn grace_deadline(&self) -> Option<Instant> {
+        let deadlines = self.entries.iter().filter_map(|entry| match entry.phase {
+            Phase::Leaving { until } | Phase::Disconnecting { until } => Some(until),
+            Phase::Live => None,
+        });
+        deadlines.min()
+    }
+}

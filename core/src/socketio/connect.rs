@@ -1,0 +1,34 @@
+//! How a client is let into a namespace: middleware in order, then the connect handler.
+
+use super::{extract::ConnectContext, handler::HandlerFuture, socket::Socket};
+use crate::error::FailureKind;
+
+/// What decides whether the socket is let in, and lets it in. `None`: nothing stands in its way.
+pub(crate) fn connect(socket: &Socket) -> Option<HandlerFuture> {
+    let (middleware, handler) = {
+        let handlers = socket.shared().handlers();
+        (handlers.middleware.clone(), handlers.connect.clone())
+    };
+    if middleware.is_empty() && handler.is_none() {
+        return None;
+    }
+    let socket = socket.clone();
+    Some(Box::pin(async move {
+        let context = ConnectContext { socket: &socket };
+        for middleware in middleware {
+            let allowed = middleware.call(&context).map_err(FailureKind::Rejected)?;
+            allowed.await.map_err(FailureKind::Refused)?;
+        }
+        let Some(handler) = handler else {
+            socket.accept();
+            return Ok(());
+        };
+        let connected = handler.call(&context).map_err(FailureKind::Rejected)?;
+        if !handler.may_refuse() {
+            socket.accept();
+        }
+        connected.await.map_err(FailureKind::Refused)?;
+        socket.accept();
+        Ok(())
+    }))
+}

@@ -1,0 +1,254 @@
+//! What handlers ask for by their parameters' types, taken from where they run.
+//!
+//! An extractor is made before the handler's future, from borrowed bytes; a failure is a
+//! [`Rejection`] and the handler does not run.
+
+use std::{cell::Cell, fmt};
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use super::{
+    ack::AckSender,
+    args::{FromArgs, RawArgs},
+    namespace::Registration,
+    reason::DisconnectReason,
+    socket::Socket,
+};
+use crate::{engine::Transport, error::Rejection, handshake::Handshake};
+
+/// Something that a handler can ask for, in the context `C` it runs in: [`ConnectContext`],
+/// [`EventContext`] or [`DisconnectContext`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be extracted here",
+    label = "not an extractor of this kind of handler",
+    note = "everywhere: `Socket`, `Handshake`, `State<T>`, `Extension<T>`, `Auth<T>`, `Transport`",
+    note = "of an event also: `Data<T>`, `RawArgs`, `AckSender`, `EventName`; of a disconnect: `DisconnectReason`"
+)]
+pub trait Extract<C>: Sized {
+    /// Takes it from the context.
+    ///
+    /// # Errors
+    /// When the context does not have it: the handler does not run.
+    fn extract(context: &C) -> Result<Self, Rejection>;
+
+    /// Called when the handler is registered, to find mistakes early.
+    #[doc(hidden)]
+    fn check(_registration: &Registration<'_>) {}
+}
+
+/// Where a handler runs: what all contexts have.
+pub trait Context {
+    /// The socket it runs for.
+    fn socket(&self) -> &Socket;
+}
+
+/// A client asks to connect.
+#[derive(Debug)]
+pub struct ConnectContext<'a> {
+    pub(crate) socket: &'a Socket,
+}
+
+/// An event came.
+pub struct EventContext<'a> {
+    pub(crate) socket: &'a Socket,
+    pub(crate) name: &'a str,
+    pub(crate) args: &'a str,
+    pub(crate) attachments: &'a [Bytes],
+    pub(crate) ack: Cell<Option<AckSender>>,
+}
+
+/// A client has left.
+#[derive(Debug)]
+pub struct DisconnectContext<'a> {
+    pub(crate) socket: &'a Socket,
+    pub(crate) reason: DisconnectReason,
+}
+
+impl Context for ConnectContext<'_> {
+    fn socket(&self) -> &Socket {
+        self.socket
+    }
+}
+
+impl Context for EventContext<'_> {
+    fn socket(&self) -> &Socket {
+        self.socket
+    }
+}
+
+impl fmt::Debug for EventContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventContext")
+            .field("socket", self.socket)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Context for DisconnectContext<'_> {
+    fn socket(&self) -> &Socket {
+        self.socket
+    }
+}
+
+impl<C: Context> Extract<C> for Socket {
+    fn extract(context: &C) -> Result<Self, Rejection> {
+        Ok(context.socket().clone())
+    }
+}
+
+impl<C: Context> Extract<C> for Handshake {
+    fn extract(context: &C) -> Result<Self, Rejection> {
+        Ok(context.socket().handshake().clone())
+    }
+}
+
+/// The transport at this moment.
+impl<C: Context> Extract<C> for Transport {
+    fn extract(context: &C) -> Result<Self, Rejection> {
+        Ok(context.socket().transport())
+    }
+}
+
+/// The first argument of an event, or several as [`Args`](crate::Args).
+///
+/// ```
+/// use tower_socketio::{Args, Data, SocketIo};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/")
+///     .on("say", async |Data(text): Data<String>| println!("{text}"))
+///     .on("move", async |Data(Args((x, y))): Data<Args<(f64, f64)>>| println!("{x} {y}"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Data<T>(pub T);
+
+impl<T: FromArgs> Extract<EventContext<'_>> for Data<T> {
+    fn extract(context: &EventContext<'_>) -> Result<Self, Rejection> {
+        T::from_args(context.args, context.attachments).map(Self).map_err(Rejection::Args)
+    }
+}
+
+impl Extract<EventContext<'_>> for RawArgs {
+    fn extract(context: &EventContext<'_>) -> Result<Self, Rejection> {
+        Ok(Self::from_wire(context.args, context.attachments))
+    }
+}
+
+impl Extract<EventContext<'_>> for AckSender {
+    fn extract(context: &EventContext<'_>) -> Result<Self, Rejection> {
+        Ok(context.ack.take().unwrap_or_else(|| Self::unwanted(context.socket)))
+    }
+}
+
+/// The name of the event, for [`on_any`](crate::Namespace::on_any).
+///
+/// ```
+/// use tower_socketio::{EventName, RawArgs, SocketIo};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on_any(async |EventName(name): EventName, args: RawArgs| {
+///     println!("{name} [{}]", args.json());
+/// });
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventName(pub String);
+
+impl Extract<EventContext<'_>> for EventName {
+    fn extract(context: &EventContext<'_>) -> Result<Self, Rejection> {
+        Ok(Self(context.name.to_owned()))
+    }
+}
+
+impl Extract<DisconnectContext<'_>> for DisconnectReason {
+    fn extract(context: &DisconnectContext<'_>) -> Result<Self, Rejection> {
+        Ok(context.reason)
+    }
+}
+
+/// What the client sent as `auth` when it connected to the namespace.
+///
+/// A client that sent none is read as `null` and then as `{}`, so that an `Option` is `None` and a
+/// struct says which field is missing.
+///
+/// ```
+/// use tower_socketio::{Auth, Refusal, SocketIo};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Token {
+///     token: String,
+/// }
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/admin").with(async |Auth(auth): Auth<Token>| {
+///     if auth.token == "letmein" { Ok(()) } else { Err(Refusal::new("unauthorized")) }
+/// });
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Auth<T>(pub T);
+
+impl<C: Context, T: DeserializeOwned> Extract<C> for Auth<T> {
+    fn extract(context: &C) -> Result<Self, Rejection> {
+        let auth = match context.socket().auth_json() {
+            Some(auth) => serde_json::from_str(auth),
+            None => serde_json::from_str("null").or_else(|_| serde_json::from_str("{}")),
+        };
+        auth.map(Self).map_err(Rejection::Auth)
+    }
+}
+
+/// A value that the application gave to the server with
+/// [`state`](crate::SocketIoBuilder::state).
+///
+/// A handler that asks for one that was not given panics when it is registered.
+///
+/// ```
+/// use tower_socketio::{SocketIo, State};
+///
+/// #[derive(Clone)]
+/// struct Greeting(&'static str);
+///
+/// let io = SocketIo::builder().state(Greeting("hello")).build();
+/// io.of("/").on("hi", async |State(greeting): State<Greeting>| println!("{}", greeting.0));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State<T>(pub T);
+
+impl<C: Context, T: Clone + Send + Sync + 'static> Extract<C> for State<T> {
+    fn extract(context: &C) -> Result<Self, Rejection> {
+        context
+            .socket()
+            .state::<T>()
+            .map(Self)
+            .ok_or(Rejection::MissingExtension(std::any::type_name::<T>()))
+    }
+
+    fn check(registration: &Registration<'_>) {
+        registration.require_state::<T>();
+    }
+}
+
+/// A value that middleware of the web framework put on the request that the connection began
+/// with.
+///
+/// ```
+/// use tower_socketio::{Extension, SocketIo};
+///
+/// #[derive(Clone)]
+/// struct User(String);
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on_connect(async |Extension(user): Extension<User>| println!("{}", user.0));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extension<T>(pub T);
+
+impl<C: Context, T: Clone + Send + Sync + 'static> Extract<C> for Extension<T> {
+    fn extract(context: &C) -> Result<Self, Rejection> {
+        let value = context.socket().handshake().extensions().get::<T>().cloned();
+        value
+            .map(Self)
+            .ok_or(Rejection::MissingExtension(std::any::type_name::<T>()))
+    }
+}

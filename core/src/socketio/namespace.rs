@@ -1,0 +1,301 @@
+//! A namespace: its handlers, its sockets, and the handle that applications hold.
+
+use std::{
+    any::{Any, TypeId, type_name},
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::{
+    args::{EmitArgs, EncodeError},
+    broadcast::Broadcast,
+    handler::{
+        AnyConnectHandler, AnyDisconnectHandler, AnyEventHandler, ConnectHandler, DisconnectHandler, Erased,
+        EventHandler,
+    },
+    packet::is_reserved,
+    socket::Socket,
+};
+use crate::{
+    adapter::local::Rooms,
+    engine::Sid,
+    error::{Failure, FailureKind},
+    server::Core,
+};
+
+type ErrorHook = dyn Fn(&Failure<'_>) + Send + Sync;
+
+/// A namespace, cheap to clone. Made by [`SocketIo::of`](crate::SocketIo::of); clients can connect
+/// to it from then on.
+///
+/// Its handlers are async closures or functions. Their parameters are extractors: [`Socket`],
+/// [`Data`](crate::Data), [`State`](crate::State), and the others that
+/// [`Extract`](crate::Extract) lists. Handlers of one client start in the order in which its
+/// events came, and interleave where they await.
+///
+/// ```
+/// use tower_socketio::{Ack, Data, DisconnectReason, SocketIo, Socket};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/chat")
+///     .on_connect(async |socket: Socket| socket.join("lobby"))
+///     .on("say", async |socket: Socket, Data(text): Data<String>| {
+///         socket.to("lobby").emit("said", &text)?;
+///         Ok::<_, tower_socketio::EventError>(Ack(true))
+///     })
+///     .on_disconnect(async |socket: Socket, why: DisconnectReason| {
+///         println!("{} left {:?}: {why}", socket.id(), socket.rooms());
+///     });
+/// ```
+#[derive(Clone)]
+pub struct Namespace(Arc<Shared>);
+
+/// What the sockets of a namespace share.
+pub(crate) struct Shared {
+    pub(crate) path: Box<str>,
+    pub(crate) rooms: Rooms,
+    core: Arc<Core>,
+    handlers: RwLock<Handlers>,
+    ack_ids: AtomicU64,
+}
+
+#[derive(Default)]
+pub(crate) struct Handlers {
+    pub(crate) middleware: Vec<Arc<dyn AnyConnectHandler>>,
+    pub(crate) connect: Option<Arc<dyn AnyConnectHandler>>,
+    pub(crate) disconnect: Option<Arc<dyn AnyDisconnectHandler>>,
+    pub(crate) events: HashMap<Arc<str>, Arc<dyn AnyEventHandler>>,
+    pub(crate) any: Option<Arc<dyn AnyEventHandler>>,
+    error: Option<Arc<ErrorHook>>,
+}
+
+/// A handler is being registered: extractors may find mistakes.
+#[derive(Debug)]
+pub struct Registration<'a> {
+    namespace: &'a Shared,
+}
+
+impl Registration<'_> {
+    #[track_caller]
+    pub(crate) fn require_state<T: Clone + Send + Sync + 'static>(&self) {
+        assert!(
+            self.namespace.state::<T>().is_some(),
+            "a handler of namespace {:?} asks for State<{name}>, which the server does not have: add `.state(…)` with a \
+             `{name}` to its builder",
+            self.namespace.path,
+            name = type_name::<T>(),
+        );
+    }
+}
+
+impl Namespace {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    /// Adds middleware: it runs when a client asks to connect, in the order of registration, and
+    /// may refuse.
+    ///
+    /// # Panics
+    /// When it asks for a [`State`](crate::State) that the server does not have.
+    pub fn with<A: 'static, H: ConnectHandler<A>>(&self, middleware: H) -> &Self {
+        H::check(&self.registration());
+        self.change(|handlers| handlers.middleware.push(Arc::new(Erased::new(middleware))));
+        self
+    }
+
+    /// Sets the handler of connections.
+    ///
+    /// One that returns nothing runs when the client has been let in, and the client's events are
+    /// handled as soon as it first awaits. One that returns a `Result` decides whether the client
+    /// is let in: until then what it emits and joins is held back, and what the client sends waits.
+    ///
+    /// # Panics
+    /// When there is one already, or it asks for a [`State`](crate::State) that the server does
+    /// not have.
+    pub fn on_connect<A: 'static, H: ConnectHandler<A>>(&self, handler: H) -> &Self {
+        H::check(&self.registration());
+        self.change(|handlers| once(&mut handlers.connect, Arc::new(Erased::new(handler)), "on_connect"));
+        self
+    }
+
+    /// Sets the handler of an event.
+    ///
+    /// # Panics
+    /// When the event has one already, its name is reserved by Socket.IO, or the handler asks for
+    /// a [`State`](crate::State) that the server does not have.
+    pub fn on<A: 'static, H: EventHandler<A>>(&self, event: &str, handler: H) -> &Self {
+        H::check(&self.registration());
+        assert!(!is_reserved(event), "the event name {event:?} is reserved by Socket.IO; use another name");
+        self.change(|handlers| {
+            let old = handlers.events.insert(event.into(), Arc::new(Erased::new(handler)));
+            assert!(old.is_none(), "the event {event:?} has a handler already");
+        });
+        self
+    }
+
+    /// Sets a handler that is given every event, before the event's own handler.
+    ///
+    /// # Panics
+    /// When there is one already, or it asks for a [`State`](crate::State) that the server does
+    /// not have.
+    pub fn on_any<A: 'static, H: EventHandler<A>>(&self, handler: H) -> &Self {
+        H::check(&self.registration());
+        self.change(|handlers| once(&mut handlers.any, Arc::new(Erased::new(handler)), "on_any"));
+        self
+    }
+
+    /// Sets the handler of disconnections. It runs once for every socket that was let in, when
+    /// all its other handlers have ended; the socket's rooms are still readable.
+    ///
+    /// # Panics
+    /// When there is one already, or it asks for a [`State`](crate::State) that the server does
+    /// not have.
+    pub fn on_disconnect<A: 'static, H: DisconnectHandler<A>>(&self, handler: H) -> &Self {
+        H::check(&self.registration());
+        self.change(|handlers| once(&mut handlers.disconnect, Arc::new(Erased::new(handler)), "on_disconnect"));
+        self
+    }
+
+    /// Sets what is told of everything that goes wrong: events that nobody handles, arguments
+    /// that a handler does not take, handlers that fail or panic. Without it, the log is told.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.of("/").on_error(|failure| {
+    ///     if !failure.kind.is_clients_fault() {
+    ///         eprintln!("{failure}");
+    ///     }
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    /// When there is one already.
+    pub fn on_error(&self, hook: impl Fn(&Failure<'_>) + Send + Sync + 'static) -> &Self {
+        self.change(|handlers| once(&mut handlers.error, Arc::new(hook), "on_error"));
+        self
+    }
+
+    /// Sends an event to every socket of the namespace.
+    ///
+    /// # Errors
+    /// As [`Broadcast::emit`].
+    pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
+        self.broadcast().emit(event, args)
+    }
+
+    /// Everybody in a room.
+    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
+        self.broadcast().to(room)
+    }
+
+    /// Everybody but those in a room.
+    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
+        self.broadcast().except(room)
+    }
+
+    /// Everybody on this server.
+    pub fn local(&self) -> Broadcast {
+        self.broadcast().local()
+    }
+
+    /// Everybody who can take it at once.
+    pub fn volatile(&self) -> Broadcast {
+        self.broadcast().volatile()
+    }
+
+    /// The socket with that id, if it is connected to this namespace on this server.
+    pub fn socket(&self, id: &Sid) -> Option<Socket> {
+        self.0.rooms.get(id)
+    }
+
+    /// How many sockets are connected to this namespace on this server.
+    pub fn sockets_count(&self) -> usize {
+        self.0.rooms.len()
+    }
+
+    fn broadcast(&self) -> Broadcast {
+        Broadcast::new(self.0.clone())
+    }
+
+    fn registration(&self) -> Registration<'_> {
+        Registration { namespace: &self.0 }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Handlers)) {
+        change(&mut self.0.handlers.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn once<T: ?Sized>(slot: &mut Option<Arc<T>>, handler: Arc<T>, name: &str) {
+    assert!(slot.is_none(), "the namespace has an `{name}` handler already");
+    *slot = Some(handler);
+}
+
+impl Shared {
+    pub(crate) fn new(path: &str, core: Arc<Core>) -> Self {
+        Self {
+            path: path.into(),
+            rooms: Rooms::default(),
+            core,
+            handlers: RwLock::default(),
+            ack_ids: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn handlers(&self) -> RwLockReadGuard<'_, Handlers> {
+        self.handlers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn next_ack_id(&self) -> u64 {
+        self.ack_ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn max_held_bytes(&self) -> usize {
+        self.core.config.max_held_bytes
+    }
+
+    pub(crate) fn state<T: Any>(&self) -> Option<&T> {
+        self.core.state.get(&TypeId::of::<T>())?.downcast_ref()
+    }
+
+    /// Something went wrong for that socket.
+    pub(crate) fn report(&self, socket: &Socket, event: Option<&str>, kind: &FailureKind) {
+        let failure = Failure { socket, event, kind };
+        let hook = self.handlers().error.clone();
+        match hook {
+            Some(hook) => {
+                let hook = std::panic::AssertUnwindSafe(|| hook(&failure));
+                if std::panic::catch_unwind(hook).is_err() {
+                    tracing::error!("an on_error hook panicked");
+                }
+            }
+            None if kind.is_clients_fault() => tracing::debug!("{failure}"),
+            None => tracing::error!("{failure}"),
+        }
+    }
+}
+
+impl fmt::Debug for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Namespace")
+            .field("path", &self.path)
+            .field("sockets", &self.rooms.len())
+            .finish_non_exhaustive()
+    }
+}

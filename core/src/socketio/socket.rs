@@ -1,0 +1,503 @@
+//! One client in one namespace: the handle that handlers and any other task hold.
+//!
+//! Nothing here waits for the network. What has to be done in the order of the client's own
+//! events (its disconnect handler) is left to [`client`](super::client), which is woken.
+
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    ack::AckFuture,
+    args::{EmitArgs, EncodeError, FromArgs, RawArgs},
+    broadcast::Broadcast,
+    frames::Frames,
+    namespace::{Namespace, Shared},
+    reason::DisconnectReason,
+};
+use crate::{
+    engine::{CloseReason, Connection, Sid, Transport},
+    handshake::Handshake,
+};
+
+/// One client in one namespace. Cheap to clone; emitting never waits for the network.
+///
+/// ```
+/// use tower_socketio::{Ack, Data, SocketIo, Socket};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on("join", async |socket: Socket, Data(room): Data<String>| {
+///     socket.join(&room);
+///     socket.to(&room).emit("joined", socket.id())?;
+///     Ok::<_, tower_socketio::EventError>(Ack(room))
+/// });
+/// ```
+#[derive(Clone)]
+pub struct Socket(Arc<Inner>);
+
+struct Inner {
+    id: Sid,
+    namespace: Arc<Shared>,
+    connection: Connection,
+    handshake: Handshake,
+    auth: Option<Box<str>>,
+    state: Mutex<State>,
+}
+
+struct State {
+    status: Status,
+    /// The rooms it is in; after it has left, those it was in.
+    rooms: Vec<Arc<str>>,
+    /// Acks that the client owes.
+    acks: Vec<(u64, oneshot::Sender<RawArgs>)>,
+    data: Option<Box<HashMap<TypeId, Box<dyn Any + Send + Sync>>>>,
+}
+
+enum Status {
+    /// Not let in yet: what it sends and joins is held until it is.
+    Connecting(Held),
+    Connected,
+    Left {
+        reason: DisconnectReason,
+        was_connected: bool,
+    },
+}
+
+/// What a socket does before it is let in.
+#[derive(Default)]
+struct Held {
+    bytes: usize,
+    emits: Vec<HeldEmit>,
+    rooms: Vec<Arc<str>>,
+}
+
+enum HeldEmit {
+    Own(Frames),
+    Broadcast(Broadcast, Frames),
+}
+
+impl Socket {
+    pub(crate) fn new(
+        namespace: Arc<Shared>,
+        connection: Connection,
+        handshake: Handshake,
+        auth: Option<Box<str>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            id: Sid::random(),
+            namespace,
+            connection,
+            handshake,
+            auth,
+            state: Mutex::new(State {
+                status: Status::Connecting(Held::default()),
+                rooms: Vec::new(),
+                acks: Vec::new(),
+                data: None,
+            }),
+        }))
+    }
+
+    /// Its id: also the name of a room that only it is in. Not a secret.
+    pub fn id(&self) -> &Sid {
+        &self.0.id
+    }
+
+    /// Its namespace.
+    pub fn namespace(&self) -> Namespace {
+        Namespace::new(self.0.namespace.clone())
+    }
+
+    /// The request that its connection began with.
+    pub fn handshake(&self) -> &Handshake {
+        &self.0.handshake
+    }
+
+    /// The JSON that the client sent as `auth`, if it sent any. Handlers extract it as
+    /// [`Auth`](crate::Auth).
+    pub fn auth_json(&self) -> Option<&str> {
+        self.0.auth.as_deref()
+    }
+
+    /// The transport at this moment.
+    pub fn transport(&self) -> Transport {
+        self.0.connection.transport()
+    }
+
+    /// Whether it is connected to its namespace.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.lock().status, Status::Connected)
+    }
+
+    /// Sends an event to the client. A socket that has left ignores it.
+    ///
+    /// One value is one argument; several are [`Args`](crate::Args).
+    ///
+    /// # Errors
+    /// When the arguments cannot be written as JSON or the event's name is reserved.
+    pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
+        let frames = Frames::event(self.path(), None, event, &args)?;
+        self.send(frames, false);
+        Ok(())
+    }
+
+    /// Sends an event and waits for the client's ack: until the client leaves, or for as long as
+    /// [`timeout`](Self::timeout) said. The event is sent at once, not when the future is awaited.
+    ///
+    /// ```
+    /// # use tower_socketio::{SocketIo, Socket};
+    /// use std::time::Duration;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("add", async |socket: Socket| {
+    ///     let sum: i64 = socket
+    ///         .timeout(Duration::from_secs(5))
+    ///         .emit_with_ack("sum", tower_socketio::Args((1, 2)))
+    ///         .await?;
+    ///     println!("{sum}");
+    ///     Ok::<_, tower_socketio::EventError>(())
+    /// });
+    /// ```
+    pub fn emit_with_ack<T: FromArgs>(&self, event: &str, args: impl EmitArgs) -> AckFuture<T> {
+        self.ask(event, &args, None)
+    }
+
+    /// An emitter whose acks are waited for that long.
+    pub fn timeout(&self, timeout: Duration) -> Emitter<'_> {
+        Emitter {
+            timeout: Some(timeout),
+            ..Emitter::new(self)
+        }
+    }
+
+    /// An emitter whose events are lost when the client cannot take them at once.
+    pub fn volatile(&self) -> Emitter<'_> {
+        Emitter {
+            volatile: true,
+            ..Emitter::new(self)
+        }
+    }
+
+    /// Everybody in a room but this socket.
+    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
+        self.broadcast().to(room)
+    }
+
+    /// Everybody in the namespace but this socket and a room.
+    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
+        self.broadcast().except(room)
+    }
+
+    /// Everybody in the namespace but this socket.
+    pub fn broadcast(&self) -> Broadcast {
+        Broadcast::new(self.0.namespace.clone()).from(self)
+    }
+
+    /// Everybody in the namespace on this server but this socket.
+    pub fn local(&self) -> Broadcast {
+        self.broadcast().local()
+    }
+
+    /// Enters a room.
+    pub fn join(&self, room: impl AsRef<str>) {
+        let room = room.as_ref();
+        let mut state = self.lock();
+        let State { status, rooms, .. } = &mut *state;
+        match status {
+            Status::Connecting(held) if !held.rooms.iter().any(|held| **held == *room) => held.rooms.push(room.into()),
+            Status::Connected if !rooms.iter().any(|joined| **joined == *room) && *room != *self.id().as_str() => {
+                rooms.push(self.0.namespace.rooms.join(self, room));
+            }
+            Status::Connecting(_) | Status::Connected | Status::Left { .. } => {}
+        }
+    }
+
+    /// Leaves a room.
+    pub fn leave(&self, room: impl AsRef<str>) {
+        let room = room.as_ref();
+        let mut state = self.lock();
+        let State { status, rooms, .. } = &mut *state;
+        match status {
+            Status::Connecting(held) => held.rooms.retain(|held| **held != *room),
+            Status::Connected => {
+                rooms.retain(|joined| **joined != *room);
+                self.0.namespace.rooms.leave(self.id(), room);
+            }
+            Status::Left { .. } => {}
+        }
+    }
+
+    /// The rooms it is in, its own included. In a disconnect handler and later, those it was in.
+    pub fn rooms(&self) -> Vec<String> {
+        let state = self.lock();
+        std::iter::once(self.id().as_str())
+            .chain(state.rooms.iter().map(|room| &**room))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Makes the client leave the namespace. Its connection and its other namespaces stay.
+    pub fn disconnect(&self) {
+        if self.leave_namespace(DisconnectReason::ServerNamespaceDisconnect) {
+            let frames = Frames::disconnect(self.path());
+            self.0.connection.send_frames(frames.iter(), false);
+            self.0.connection.wake();
+        }
+    }
+
+    /// Closes the client's connection, and with it all of its namespaces.
+    pub fn close(&self) {
+        self.0.connection.close(CloseReason::ForcedClose);
+    }
+
+    /// Keeps a value with the socket, one of each type; returns the one it had before.
+    ///
+    /// ```
+    /// # use tower_socketio::{Data, SocketIo, Socket};
+    /// #[derive(Clone)]
+    /// struct Nick(String);
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/")
+    ///     .on("nick", async |socket: Socket, Data(nick): Data<String>| { socket.insert(Nick(nick)); })
+    ///     .on("who", async |socket: Socket| println!("{:?}", socket.get::<Nick>().map(|nick| nick.0)));
+    /// ```
+    pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
+        let old = self
+            .lock()
+            .data
+            .get_or_insert_default()
+            .insert(TypeId::of::<T>(), Box::new(value));
+        old.and_then(|old| old.downcast().ok()).map(|old| *old)
+    }
+
+    /// A copy of the value of that type that was [inserted](Self::insert).
+    pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        let state = self.lock();
+        state.data.as_ref()?.get(&TypeId::of::<T>())?.downcast_ref().cloned()
+    }
+
+    /// Takes away the value of that type that was [inserted](Self::insert).
+    pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        let old = self.lock().data.as_mut()?.remove(&TypeId::of::<T>())?;
+        old.downcast().ok().map(|old| *old)
+    }
+
+    pub(crate) fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.0.namespace.state::<T>().cloned()
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.0.namespace.path
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0.namespace
+    }
+
+    /// Lets the socket in: the client is told, then what was held goes out. `false`: it has left
+    /// meanwhile.
+    pub(crate) fn accept(&self) -> bool {
+        let mut state = self.lock();
+        let Status::Connecting(held) = &mut state.status else {
+            return false;
+        };
+        let held = std::mem::take(held);
+        state.status = Status::Connected;
+        let connection = &self.0.connection;
+        connection.send_frames(Frames::connect(self.path(), self.id()).iter(), false);
+        let rooms = &self.0.namespace.rooms;
+        rooms.insert(self);
+        state.rooms = held.rooms.iter().map(|room| rooms.join(self, room)).collect();
+        drop(state);
+        for emit in held.emits {
+            match emit {
+                HeldEmit::Own(frames) => connection.send_frames(frames.iter(), false),
+                HeldEmit::Broadcast(broadcast, frames) => broadcast.send(&frames),
+            }
+        }
+        true
+    }
+
+    /// Takes the socket out of its namespace; the first reason counts. `false`: it was out before.
+    pub(crate) fn leave_namespace(&self, reason: DisconnectReason) -> bool {
+        let mut state = self.lock();
+        if matches!(state.status, Status::Left { .. }) {
+            return false;
+        }
+        let was_in = matches!(state.status, Status::Connected);
+        state.status = Status::Left {
+            reason,
+            was_connected: was_in,
+        };
+        // Whoever waits for one is told by the drop.
+        let acks = std::mem::take(&mut state.acks);
+        if was_in {
+            self.0.namespace.rooms.remove(self.id(), &state.rooms);
+        }
+        drop((state, acks));
+        was_in
+    }
+
+    /// Why it left, once it has, and whether it had been let in.
+    pub(crate) fn left(&self) -> Option<(DisconnectReason, bool)> {
+        match self.lock().status {
+            Status::Left { reason, was_connected } => Some((reason, was_connected)),
+            Status::Connecting(_) | Status::Connected => None,
+        }
+    }
+
+    pub(crate) fn has_left(&self) -> bool {
+        matches!(self.lock().status, Status::Left { .. })
+    }
+
+    pub(crate) fn is_connecting(&self) -> bool {
+        matches!(self.lock().status, Status::Connecting(_))
+    }
+
+    pub(crate) fn send_ack(&self, id: u64, args: &impl EmitArgs) -> Result<(), EncodeError> {
+        let frames = Frames::ack(self.path(), id, args)?;
+        self.send(frames, false);
+        Ok(())
+    }
+
+    /// A broadcast's frames, for a socket that is connected.
+    pub(crate) fn deliver(&self, frames: &Frames, volatile: bool) {
+        self.0.connection.send_frames(frames.iter(), volatile);
+    }
+
+    /// Holds a broadcast until the socket is let in; gives it back when it is.
+    pub(crate) fn hold(&self, broadcast: Broadcast, frames: Frames) -> Option<(Broadcast, Frames)> {
+        let mut state = self.lock();
+        match &mut state.status {
+            Status::Connecting(held) => {
+                self.push_held(held, frames.bytes(), HeldEmit::Broadcast(broadcast, frames));
+                None
+            }
+            Status::Connected | Status::Left { .. } => Some((broadcast, frames)),
+        }
+    }
+
+    /// The client answered; an answer that nobody waits for is not even read.
+    pub(crate) fn resolve_ack(&self, id: u64, args: impl FnOnce() -> RawArgs) {
+        let mut state = self.lock();
+        if let Some(at) = state.acks.iter().position(|(waiting, _)| *waiting == id) {
+            let (_, answer) = state.acks.swap_remove(at);
+            drop(state);
+            let _ = answer.send(args());
+        }
+    }
+
+    /// Nobody waits for this answer any more.
+    pub(crate) fn forget_ack(&self, id: u64) {
+        let mut state = self.lock();
+        state.acks.retain(|(waiting, _)| *waiting != id);
+        if state.acks.is_empty() {
+            state.acks = Vec::new();
+        }
+    }
+
+    fn ask<T: FromArgs>(&self, event: &str, args: &impl EmitArgs, timeout: Option<Duration>) -> AckFuture<T> {
+        let id = self.0.namespace.next_ack_id();
+        let frames = match Frames::event(self.path(), Some(id), event, args) {
+            Ok(frames) => frames,
+            Err(error) => return AckFuture::unsent(error),
+        };
+        let (sender, answer) = oneshot::channel();
+        let mut state = self.lock();
+        if !matches!(state.status, Status::Left { .. }) {
+            state.acks.push((id, sender));
+        }
+        drop(state);
+        self.send(frames, false);
+        AckFuture::sent(self.clone(), id, answer, timeout)
+    }
+
+    fn send(&self, frames: Frames, volatile: bool) {
+        let mut state = self.lock();
+        match &mut state.status {
+            Status::Connected => {
+                drop(state);
+                self.0.connection.send_frames(frames.iter(), volatile);
+            }
+            Status::Connecting(held) => self.push_held(held, frames.bytes(), HeldEmit::Own(frames)),
+            Status::Left { .. } => {}
+        }
+    }
+
+    fn push_held(&self, held: &mut Held, bytes: usize, emit: HeldEmit) {
+        held.bytes += bytes;
+        if held.bytes > self.0.namespace.max_held_bytes() {
+            tracing::warn!("a connect handler sends more than an outbox holds before the client is let in");
+            self.0.connection.close(CloseReason::TransportError);
+            return;
+        }
+        held.emits.push(emit);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics half-way through a change.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket")
+            .field("namespace", &self.path())
+            .field("id", self.id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Emits to one socket, with a modifier.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "it does nothing until it emits"]
+pub struct Emitter<'a> {
+    socket: &'a Socket,
+    timeout: Option<Duration>,
+    volatile: bool,
+}
+
+impl<'a> Emitter<'a> {
+    fn new(socket: &'a Socket) -> Self {
+        Self {
+            socket,
+            timeout: None,
+            volatile: false,
+        }
+    }
+
+    /// As [`Socket::timeout`].
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// As [`Socket::volatile`].
+    pub fn volatile(mut self) -> Self {
+        self.volatile = true;
+        self
+    }
+
+    /// As [`Socket::emit`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn emit(self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
+        let frames = Frames::event(self.socket.path(), None, event, &args)?;
+        self.socket.send(frames, self.volatile);
+        Ok(())
+    }
+
+    /// As [`Socket::emit_with_ack`]. Never volatile, since an answer is waited for.
+    pub fn emit_with_ack<T: FromArgs>(self, event: &str, args: impl EmitArgs) -> AckFuture<T> {
+        self.socket.ask(event, &args, self.timeout)
+    }
+}

@@ -1,0 +1,94 @@
+//! A handler in progress: whose it is, and its panics caught.
+
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::{handler::HandlerFuture, socket::Socket};
+use crate::error::FailureKind;
+
+/// What a handler was called for.
+#[derive(Debug, Clone)]
+pub(crate) enum Occasion {
+    Connect,
+    Event(Arc<str>),
+    Disconnect,
+}
+
+impl Occasion {
+    pub(crate) fn event(&self) -> Option<&str> {
+        match self {
+            Self::Event(name) => Some(name),
+            Self::Connect | Self::Disconnect => None,
+        }
+    }
+}
+
+/// A handler's future. Ready when it has ended, panicked or been aborted.
+pub(crate) struct Task {
+    socket: Socket,
+    occasion: Occasion,
+    future: Option<HandlerFuture>,
+}
+
+/// A handler that has ended.
+pub(crate) struct Done {
+    pub(crate) socket: Socket,
+    pub(crate) occasion: Occasion,
+    pub(crate) result: Result<(), FailureKind>,
+}
+
+impl Task {
+    pub(crate) fn new(socket: Socket, occasion: Occasion, future: HandlerFuture) -> Self {
+        Self {
+            socket,
+            occasion,
+            future: Some(future),
+        }
+    }
+
+    /// Drops the handler where it stands.
+    pub(crate) fn abort(&mut self) {
+        self.future = None;
+    }
+
+    pub(crate) fn belongs_to(&self, socket: &Socket) -> bool {
+        self.socket.id() == socket.id()
+    }
+}
+
+impl Future for Task {
+    type Output = Done;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done> {
+        let result = match &mut self.future {
+            None => Err(FailureKind::GraceExceeded),
+            Some(future) => match contain(|| future.as_mut().poll(cx)) {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(result)) => result,
+                Err(panic) => Err(panic),
+            },
+        };
+        Poll::Ready(Done {
+            socket: self.socket.clone(),
+            occasion: self.occasion.clone(),
+            result,
+        })
+    }
+}
+
+/// Runs an application's code; a panic is an error of its own.
+pub(crate) fn contain<T>(code: impl FnOnce() -> T) -> Result<T, FailureKind> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(|panic| FailureKind::Panic(message(&*panic)))
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a value that is no text")
+        .to_owned()
+}

@@ -1,0 +1,38 @@
+//! Raw Engine.IO that echoes every message, for the engine protocol's own suite.
+
+use std::{task::Context, time::Duration};
+
+use tower_socketio::{
+    Handshake,
+    engine::{Client, Connection, Engine, Flow, Message, Upper},
+};
+
+/// The server of the contract `engine`.
+pub fn server() -> Engine {
+    Engine::builder()
+        .path("/engine.io")
+        .ping_interval(Duration::from_millis(300))
+        .ping_timeout(Duration::from_millis(200))
+        .max_payload(1_000_000)
+        .build(Echo)
+}
+
+struct Echo;
+
+struct EchoClient(Connection);
+
+impl Upper for Echo {
+    fn open(&self, connection: &Connection, _: Handshake) -> Box<dyn Client> {
+        Box::new(EchoClient(connection.clone()))
+    }
+}
+
+impl Client for EchoClient {
+    fn message(&mut self, _: &mut Context<'_>, message: Message<'_>) -> Flow {
+        match message {
+            Message::Text(text) => self.0.send_text(text),
+            Message::Binary(bytes) => self.0.send_binary(bytes),
+        }
+        Flow::Open
+    }
+}

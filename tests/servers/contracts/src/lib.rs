@@ -1,0 +1,62 @@
+//! The applications that the servers under test mount, whatever their web framework, and the
+//! command line that chooses one.
+
+pub mod app;
+pub mod engine;
+pub mod load;
+pub mod socket;
+
+use std::{env, time::Duration};
+
+use tower_socketio::Service;
+
+/// What a server under test is asked to be.
+#[derive(Debug)]
+pub struct Command {
+    /// What it serves.
+    pub service: Service,
+    /// The endpoint's path.
+    pub path: &'static str,
+    /// The port to listen on; 0 for any.
+    pub port: u16,
+}
+
+impl Command {
+    /// Reads `--contract NAME --port N`; `PORT` in the environment is the default port.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with the command line.
+    pub fn from_args() -> Result<Self, String> {
+        let mut contract = None;
+        let mut port = env::var("PORT").ok();
+        let mut args = env::args().skip(1);
+        while let Some(arg) = args.next() {
+            let value = args.next().ok_or_else(|| format!("{arg} wants a value"))?;
+            match arg.as_str() {
+                "--contract" => contract = Some(value),
+                "--port" => port = Some(value),
+                _ => return Err(format!("unknown argument {arg}")),
+            }
+        }
+        let (service, path) = match contract.as_deref() {
+            Some("engine") => (engine::server().service(), "/engine.io"),
+            Some("socket") => (socket::server().service(), "/socket.io"),
+            Some("app") => (app::server().service(), "/socket.io"),
+            Some("load") => (load::server().service(), "/socket.io"),
+            Some(known @ ("engine3" | "socket-client" | "engine-client")) => {
+                return Err(format!("contract {known} needs what this server does not have yet"));
+            }
+            Some(other) => return Err(format!("unknown contract {other}")),
+            None => return Err("--contract engine|socket|app|load is needed".to_owned()),
+        };
+        let port = port.unwrap_or_else(|| "0".to_owned());
+        let port = port.parse().map_err(|_| format!("{port} is no port"))?;
+        Ok(Self { service, path, port })
+    }
+}
+
+/// A duration from the environment, in milliseconds.
+fn milliseconds(variable: &str, default: u64) -> Duration {
+    let value = env::var(variable).ok().and_then(|value| value.parse().ok());
+    Duration::from_millis(value.unwrap_or(default))
+}

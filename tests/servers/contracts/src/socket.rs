@@ -1,0 +1,26 @@
+//! The application of the Socket.IO protocol's own suite.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tower_socketio::{Ack, Auth, RawArgs, Socket, SocketIo};
+
+/// The server of the contract `socket`.
+pub fn server() -> SocketIo {
+    let io = SocketIo::builder()
+        .ping_interval(Duration::from_millis(300))
+        .ping_timeout(Duration::from_millis(200))
+        .max_payload(1_000_000)
+        .connect_timeout(Duration::from_secs(1))
+        .build();
+    for path in ["/", "/custom"] {
+        io.of(path)
+            .on_connect(async |socket: Socket, Auth(auth): Auth<Option<Value>>| {
+                socket.emit("auth", auth.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
+            });
+    }
+    io.of("/")
+        .on("message", async |socket: Socket, args: RawArgs| socket.emit("message-back", args))
+        .on("message-with-ack", async |args: RawArgs| Ack(args));
+    io
+}
