@@ -96,18 +96,12 @@ impl ClientBundle {
                     etag: etag(version.as_deref(), &content),
                     content: content.into(),
                 }),
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                    ) => {}
+                Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
                 Err(source) => return Err(ClientBundleError::Unreadable { path, source }),
             }
         }
         if files.is_empty() {
-            Err(ClientBundleError::NoBundle {
-                dir: dir.to_owned(),
-            })
+            Err(ClientBundleError::NoBundle { dir: dir.to_owned() })
         } else {
             Ok(Self { files })
         }
@@ -115,12 +109,7 @@ impl ClientBundle {
 
     /// The answer for the file called `tail`: the path after the endpoint, with or without its
     /// leading slash. `None` if it is not one of the bundle's files.
-    pub(crate) fn respond(
-        &self,
-        tail: &str,
-        method: &Method,
-        headers: &HeaderMap,
-    ) -> Option<Response<Bytes>> {
+    pub(crate) fn respond(&self, tail: &str, method: &Method, headers: &HeaderMap) -> Option<Response<Bytes>> {
         let name = tail.strip_prefix('/').unwrap_or(tail);
         let file = self.files.iter().find(|file| file.name == name)?;
         let mut response = Response::new(Bytes::new());
@@ -149,9 +138,7 @@ impl ClientBundle {
 
 impl fmt::Debug for ClientBundle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.files.iter().map(|file| file.name))
-            .finish()
+        f.debug_list().entries(self.files.iter().map(|file| file.name)).finish()
     }
 }
 
@@ -181,27 +168,21 @@ fn content_type(name: &str) -> HeaderValue {
 fn etag(version: Option<&str>, content: &[u8]) -> HeaderValue {
     // FNV-1a, 64 bits: the same on every machine and in every build, as a fleet behind one name
     // needs.
-    let hash = content
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+    let hash = content.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     let tag = match version {
         Some(version) => format!("\"{version}-{hash:016x}\""),
         None => format!("\"{hash:016x}\""),
     };
-    HeaderValue::try_from(tag)
-        .unwrap_or_else(|_| unreachable!("a tag is made of letters, digits and a few marks"))
+    HeaderValue::try_from(tag).unwrap_or_else(|_| unreachable!("a tag is made of letters, digits and a few marks"))
 }
 
 /// The version in the `package.json` beside `dist`, if that is the client's or the Node server's,
 /// and not, say, the application's own.
 fn package_version(dir: &Path) -> Option<String> {
     let package = fs::read_to_string(dir.join("../package.json")).ok()?;
-    if !matches!(
-        first_string(&package, "name")?,
-        "socket.io-client" | "socket.io"
-    ) {
+    if !matches!(first_string(&package, "name")?, "socket.io-client" | "socket.io") {
         return None;
     }
     let version = first_string(&package, "version")?;
@@ -215,11 +196,7 @@ fn package_version(dir: &Path) -> Option<String> {
 /// npm puts on top.
 fn first_string<'a>(json: &'a str, key: &str) -> Option<&'a str> {
     let (_, rest) = json.split_once(&format!("\"{key}\""))?;
-    let rest = rest
-        .trim_start()
-        .strip_prefix(':')?
-        .trim_start()
-        .strip_prefix('"')?;
+    let rest = rest.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
     Some(rest.split_once('"')?.0)
 }
 
@@ -250,10 +227,7 @@ mod tests {
         fn new(files: &[(&str, &str)]) -> Self {
             static NEXT: AtomicU32 = AtomicU32::new(0);
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let root = std::env::temp_dir().join(format!(
-                "tower-socketio-bundle-{}-{number}",
-                std::process::id()
-            ));
+            let root = std::env::temp_dir().join(format!("tower-socketio-bundle-{}-{number}", std::process::id()));
             fs::create_dir_all(root.join("dist")).unwrap();
             for (name, content) in files {
                 fs::write(root.join(name), content).unwrap();
@@ -283,10 +257,7 @@ mod tests {
     }
 
     fn etag_of(bundle: &ClientBundle, tail: &str) -> String {
-        get(bundle, tail).unwrap().headers()[ETAG]
-            .to_str()
-            .unwrap()
-            .to_owned()
+        get(bundle, tail).unwrap().headers()[ETAG].to_str().unwrap().to_owned()
     }
 
     #[test]
@@ -303,19 +274,12 @@ mod tests {
             let response = get(&bundle, name).unwrap();
             assert_eq!(response.status(), StatusCode::OK);
             assert_eq!(response.body(), format!("dist/{name}").as_bytes());
-            let kind = if name.ends_with("map") {
-                "json"
-            } else {
-                "javascript"
-            };
+            let kind = if name.ends_with("map") { "json" } else { "javascript" };
             assert_eq!(
                 response.headers()[CONTENT_TYPE],
                 format!("application/{kind}; charset=utf-8")
             );
-            assert_eq!(
-                response.headers()[CONTENT_LENGTH],
-                response.body().len().to_string()
-            );
+            assert_eq!(response.headers()[CONTENT_LENGTH], response.body().len().to_string());
             assert_eq!(response.headers()[CACHE_CONTROL], "public, max-age=0");
         }
     }
@@ -351,10 +315,7 @@ mod tests {
         let response = bundle
             .respond("socket.io.min.js", &Method::HEAD, &HeaderMap::new())
             .unwrap();
-        assert_eq!(
-            (response.status(), response.body().len()),
-            (StatusCode::OK, 0)
-        );
+        assert_eq!((response.status(), response.body().len()), (StatusCode::OK, 0));
         assert_eq!(response.headers()[CONTENT_LENGTH], "7");
     }
 
@@ -362,16 +323,10 @@ mod tests {
     fn other_methods_are_told_which_ones_work() {
         let bundle = Package::new(&[SCRIPT]).load().unwrap();
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
-            let response = bundle
-                .respond("socket.io.min.js", &method, &HeaderMap::new())
-                .unwrap();
+            let response = bundle.respond("socket.io.min.js", &method, &HeaderMap::new()).unwrap();
             assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
             assert_eq!(response.headers()[ALLOW], "GET, HEAD");
-            assert!(
-                bundle
-                    .respond("other.js", &method, &HeaderMap::new())
-                    .is_none()
-            );
+            assert!(bundle.respond("other.js", &method, &HeaderMap::new()).is_none());
         }
     }
 
@@ -399,14 +354,8 @@ mod tests {
             for line in *lines {
                 headers.append(IF_NONE_MATCH, HeaderValue::from_bytes(line).unwrap());
             }
-            let response = bundle
-                .respond("socket.io.min.js", &Method::GET, &headers)
-                .unwrap();
-            assert_eq!(
-                response.status() == StatusCode::NOT_MODIFIED,
-                *fresh,
-                "{headers:?}"
-            );
+            let response = bundle.respond("socket.io.min.js", &Method::GET, &headers).unwrap();
+            assert_eq!(response.status() == StatusCode::NOT_MODIFIED, *fresh, "{headers:?}");
             assert_eq!(response.body().is_empty(), *fresh);
             assert_eq!(response.headers()[ETAG], tag);
         }
@@ -414,18 +363,10 @@ mod tests {
 
     #[test]
     fn entity_tags_name_the_version_and_differ_with_the_content() {
-        let one = etag_of(
-            &Package::new(&[SCRIPT, PACKAGE]).load().unwrap(),
-            "socket.io.min.js",
-        );
-        let same = etag_of(
-            &Package::new(&[SCRIPT, PACKAGE]).load().unwrap(),
-            "socket.io.min.js",
-        );
+        let one = etag_of(&Package::new(&[SCRIPT, PACKAGE]).load().unwrap(), "socket.io.min.js");
+        let same = etag_of(&Package::new(&[SCRIPT, PACKAGE]).load().unwrap(), "socket.io.min.js");
         let patched = etag_of(
-            &Package::new(&[(SCRIPT.0, "let io2;"), PACKAGE])
-                .load()
-                .unwrap(),
+            &Package::new(&[(SCRIPT.0, "let io2;"), PACKAGE]).load().unwrap(),
             "socket.io.min.js",
         );
         assert!(one.starts_with("\"4.8.4-") && one.ends_with('"'), "{one}");
@@ -444,9 +385,7 @@ mod tests {
             "",
         ] {
             let tag = etag_of(
-                &Package::new(&[SCRIPT, ("package.json", package)])
-                    .load()
-                    .unwrap(),
+                &Package::new(&[SCRIPT, ("package.json", package)]).load().unwrap(),
                 "socket.io.min.js",
             );
             // Two quotes and 64 bits in hexadecimal.
@@ -464,13 +403,9 @@ mod tests {
         ] {
             let error = ClientBundle::load(&dir).unwrap_err();
             let text = error.to_string();
+            assert!(matches!(error, ClientBundleError::NoBundle { .. }), "{text}");
             assert!(
-                matches!(error, ClientBundleError::NoBundle { .. }),
-                "{text}"
-            );
-            assert!(
-                text.contains(&dir.display().to_string())
-                    && text.contains("npm install socket.io-client"),
+                text.contains(&dir.display().to_string()) && text.contains("npm install socket.io-client"),
                 "{text}"
             );
         }

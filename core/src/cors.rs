@@ -16,9 +16,8 @@ use std::time::Duration;
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, HOST, ORIGIN,
-    VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, HOST, ORIGIN, VARY,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -189,8 +188,7 @@ impl Cors {
     /// ```
     #[must_use]
     pub fn or_matching(mut self, pattern: &str) -> Self {
-        self.rules
-            .push(Rule::Matching(Pattern::configured(pattern)));
+        self.rules.push(Rule::Matching(Pattern::configured(pattern)));
         self
     }
 
@@ -315,18 +313,13 @@ impl Cors {
             return Verdict::SameOriginOrNone;
         };
         let text = match (origin.to_str(), origins.next()) {
-            (Ok(text), None)
-                if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) =>
-            {
-                text
-            }
+            (Ok(text), None) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) => text,
             _ => return Verdict::Malformed,
         };
         if self.rules.iter().any(|rule| rule.allows(text, parts)) {
             // A copy: a clone would keep the buffer of the whole request head alive for as long as
             // a poll is pending.
-            return HeaderValue::from_bytes(text.as_bytes())
-                .map_or(Verdict::Malformed, Verdict::Allowed);
+            return HeaderValue::from_bytes(text.as_bytes()).map_or(Verdict::Malformed, Verdict::Allowed);
         }
         if self.is_same_origin(text, parts) {
             Verdict::SameOriginOrNone
@@ -345,10 +338,7 @@ impl Cors {
         if let Verdict::Allowed(origin) = verdict {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             if self.credentials {
-                headers.insert(
-                    ACCESS_CONTROL_ALLOW_CREDENTIALS,
-                    HeaderValue::from_static("true"),
-                );
+                headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
             }
             if let Some(names) = &self.expose_headers {
                 headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, names.clone());
@@ -362,9 +352,7 @@ impl Cors {
     /// Always 204. An origin that is not allowed gets no allow headers: browsers then stop, and say
     /// in the console which header is missing, whereas for a 403 they name only the status.
     pub(crate) fn preflight(&self, parts: &Parts) -> Option<Response<()>> {
-        if parts.method != Method::OPTIONS
-            || !parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-        {
+        if parts.method != Method::OPTIONS || !parts.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
         }
         let verdict = self.check(parts);
@@ -376,20 +364,11 @@ impl Cors {
         // What a script may read is a matter of the answer to come.
         headers.remove(ACCESS_CONTROL_EXPOSE_HEADERS);
         if self.allow_headers.is_none() && !self.rules.is_empty() {
-            headers.append(
-                VARY,
-                HeaderValue::from_static("Access-Control-Request-Headers"),
-            );
+            headers.append(VARY, HeaderValue::from_static("Access-Control-Request-Headers"));
         }
         if let Verdict::Allowed(_) = verdict {
-            headers.insert(
-                ACCESS_CONTROL_ALLOW_METHODS,
-                HeaderValue::from_static(METHODS),
-            );
-            let names = self
-                .allow_headers
-                .clone()
-                .or_else(|| requested_headers(&parts.headers));
+            headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
+            let names = self.allow_headers.clone().or_else(|| requested_headers(&parts.headers));
             if let Some(names) = names.filter(|names| !names.is_empty()) {
                 headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, names);
             }
@@ -414,10 +393,7 @@ impl Cors {
         } else {
             None
         };
-        let Some((host, port)) = served
-            .or_else(|| requested_host(parts))
-            .and_then(split_port)
-        else {
+        let Some((host, port)) = served.or_else(|| requested_host(parts)).and_then(split_port) else {
             return false;
         };
         // Without a port, the request came to the default port of its scheme, and the scheme is not
@@ -747,13 +723,8 @@ where
             name
         })
         .collect();
-    let list = names
-        .iter()
-        .map(HeaderName::as_str)
-        .collect::<Vec<_>>()
-        .join(",");
-    HeaderValue::try_from(list)
-        .unwrap_or_else(|_| unreachable!("header names and commas are a header value"))
+    let list = names.iter().map(HeaderName::as_str).collect::<Vec<_>>().join(",");
+    HeaderValue::try_from(list).unwrap_or_else(|_| unreachable!("header names and commas are a header value"))
 }
 
 #[cfg(test)]
@@ -838,11 +809,7 @@ mod tests {
         ];
         for (origin, host, same) in cases {
             let parts = request(&[("host", host), ("origin", origin)]);
-            assert_eq!(
-                Cors::default().check(&parts).admits(),
-                same,
-                "{origin} on {host}"
-            );
+            assert_eq!(Cors::default().check(&parts).admits(), same, "{origin} on {host}");
         }
     }
 
@@ -857,10 +824,7 @@ mod tests {
 
     #[test]
     fn no_origin_passes_and_no_host_does_not_match() {
-        assert_eq!(
-            Cors::default().check(&request(&[])),
-            Verdict::SameOriginOrNone
-        );
+        assert_eq!(Cors::default().check(&request(&[])), Verdict::SameOriginOrNone);
         assert_eq!(
             Cors::default().check(&request(&[("origin", "http://a.example")])),
             Verdict::Refused
@@ -890,9 +854,7 @@ mod tests {
                 b"\xff",
             ] {
                 let mut parts = request(&[("host", "a.example")]);
-                parts
-                    .headers
-                    .insert(ORIGIN, HeaderValue::from_bytes(bytes).unwrap());
+                parts.headers.insert(ORIGIN, HeaderValue::from_bytes(bytes).unwrap());
                 assert_eq!(cors.check(&parts), Verdict::Malformed, "{bytes:?}");
                 assert!(!cors.check(&parts).admits());
             }
@@ -916,10 +878,7 @@ mod tests {
             ]);
             assert!(!Cors::same_origin().check(&parts).admits(), "{forwarded}");
             assert_eq!(
-                Cors::same_origin()
-                    .trust_forwarded(true)
-                    .check(&parts)
-                    .admits(),
+                Cors::same_origin().trust_forwarded(true).check(&parts).admits(),
                 same,
                 "{forwarded}"
             );
@@ -929,19 +888,9 @@ mod tests {
             ("x-forwarded-host", "a.example"),
             ("origin", "https://inner"),
         ]);
-        assert!(
-            !Cors::same_origin()
-                .trust_forwarded(true)
-                .check(&inner)
-                .admits()
-        );
+        assert!(!Cors::same_origin().trust_forwarded(true).check(&inner).admits());
         let direct = request(&[("host", "a.example"), ("origin", "https://a.example")]);
-        assert!(
-            Cors::same_origin()
-                .trust_forwarded(true)
-                .check(&direct)
-                .admits()
-        );
+        assert!(Cors::same_origin().trust_forwarded(true).check(&direct).admits());
     }
 
     #[test]
@@ -1040,16 +989,11 @@ mod tests {
 
     #[test]
     fn a_predicate_sees_the_origin_and_the_request_but_cannot_refuse_the_same_origin() {
-        let cors = Cors::predicate(|origin, parts| {
-            origin.ends_with(".example") && parts.uri.path() == "/socket.io/"
-        });
+        let cors = Cors::predicate(|origin, parts| origin.ends_with(".example") && parts.uri.path() == "/socket.io/");
         assert!(allows(&cors, "https://a.example"));
         assert_eq!(cors.check(&from("https://a.org")), Verdict::Refused);
         let never = Cors::predicate(|_, _| false);
-        assert_eq!(
-            never.check(&from("https://server.example")),
-            Verdict::SameOriginOrNone
-        );
+        assert_eq!(never.check(&from("https://server.example")), Verdict::SameOriginOrNone);
     }
 
     #[test]
@@ -1114,19 +1058,13 @@ mod tests {
         let allowed = from("https://a.example");
         let refused = from("https://b.example");
         let plain = Cors::origins(["https://a.example"]);
-        let full = plain
-            .clone()
-            .credentials(true)
-            .expose_headers(["X-A", "x-b"]);
+        let full = plain.clone().credentials(true).expose_headers(["X-A", "x-b"]);
         let vary = map(&[("vary", "Origin")]);
 
         assert_eq!(written(&Cors::same_origin(), &allowed), map(&[]));
         assert_eq!(
             written(&plain, &allowed),
-            map(&[
-                ("vary", "Origin"),
-                ("access-control-allow-origin", "https://a.example")
-            ])
+            map(&[("vary", "Origin"), ("access-control-allow-origin", "https://a.example")])
         );
         assert_eq!(
             written(&full, &allowed),
@@ -1158,21 +1096,15 @@ mod tests {
         let cors = Cors::any();
         let mut headers = map(&[("vary", "Accept-Encoding")]);
         cors.write_headers(&cors.check(&from("https://a.example")), &mut headers);
-        assert!(
-            headers
-                .get_all(VARY)
-                .iter()
-                .eq(["Accept-Encoding", "Origin"])
-        );
+        assert!(headers.get_all(VARY).iter().eq(["Accept-Encoding", "Origin"]));
     }
 
     fn preflight(cors: &Cors, headers: &[(&str, &str)]) -> HeaderMap {
         let mut parts = request(headers);
         parts.method = Method::OPTIONS;
-        parts.headers.insert(
-            ACCESS_CONTROL_REQUEST_METHOD,
-            HeaderValue::from_static("POST"),
-        );
+        parts
+            .headers
+            .insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("POST"));
         let response = cors.preflight(&parts).unwrap();
         assert_eq!(response.status(), StatusCode::NO_CONTENT);
         response.headers().clone()
@@ -1185,20 +1117,14 @@ mod tests {
             ("access-control-request-headers", "x-foo, content-type"),
         ];
         assert_eq!(
-            preflight(
-                &Cors::origins(["https://a.example"]).credentials(true),
-                &asked
-            ),
+            preflight(&Cors::origins(["https://a.example"]).credentials(true), &asked),
             map(&[
                 ("content-length", "0"),
                 ("vary", "Origin"),
                 ("vary", "Access-Control-Request-Headers"),
                 ("access-control-allow-origin", "https://a.example"),
                 ("access-control-allow-credentials", "true"),
-                (
-                    "access-control-allow-methods",
-                    "GET,HEAD,PUT,PATCH,POST,DELETE"
-                ),
+                ("access-control-allow-methods", "GET,HEAD,PUT,PATCH,POST,DELETE"),
                 ("access-control-allow-headers", "x-foo, content-type"),
             ])
         );
@@ -1212,18 +1138,12 @@ mod tests {
                 ("content-length", "0"),
                 ("vary", "Origin"),
                 ("access-control-allow-origin", "https://a.example"),
-                (
-                    "access-control-allow-methods",
-                    "GET,HEAD,PUT,PATCH,POST,DELETE"
-                ),
+                ("access-control-allow-methods", "GET,HEAD,PUT,PATCH,POST,DELETE"),
                 ("access-control-allow-headers", "x-b,x-c"),
                 ("access-control-max-age", "1"),
             ])
         );
-        assert!(
-            !preflight(&Cors::any().allow_headers([""; 0]), &asked)
-                .contains_key(ACCESS_CONTROL_ALLOW_HEADERS)
-        );
+        assert!(!preflight(&Cors::any().allow_headers([""; 0]), &asked).contains_key(ACCESS_CONTROL_ALLOW_HEADERS));
     }
 
     #[test]
@@ -1232,10 +1152,7 @@ mod tests {
             ("origin", "https://evil.org"),
             ("access-control-request-headers", "x-foo"),
         ];
-        assert_eq!(
-            preflight(&Cors::same_origin(), &asked),
-            map(&[("content-length", "0")])
-        );
+        assert_eq!(preflight(&Cors::same_origin(), &asked), map(&[("content-length", "0")]));
         let listed = Cors::origins(["https://a.example"])
             .allow_headers(["x-a"])
             .credentials(true);
@@ -1250,10 +1167,7 @@ mod tests {
         for odd in ["x-a: b", "<script>", "x\"y", "caf\u{e9}"] {
             let headers = preflight(
                 &Cors::any(),
-                &[
-                    ("origin", "https://a.example"),
-                    ("access-control-request-headers", odd),
-                ],
+                &[("origin", "https://a.example"), ("access-control-request-headers", odd)],
             );
             assert!(!headers.contains_key(ACCESS_CONTROL_ALLOW_HEADERS), "{odd}");
         }
@@ -1262,10 +1176,9 @@ mod tests {
     #[test]
     fn only_options_with_a_requested_method_is_a_preflight() {
         let mut parts = from("https://a.example");
-        parts.headers.insert(
-            ACCESS_CONTROL_REQUEST_METHOD,
-            HeaderValue::from_static("POST"),
-        );
+        parts
+            .headers
+            .insert(ACCESS_CONTROL_REQUEST_METHOD, HeaderValue::from_static("POST"));
         assert!(Cors::any().preflight(&parts).is_none());
         parts.method = Method::OPTIONS;
         assert!(Cors::any().preflight(&parts).is_some());
@@ -1275,10 +1188,7 @@ mod tests {
 
     #[test]
     fn debug_shows_the_rules() {
-        let text = format!(
-            "{:?}",
-            Cors::origins(["https://a.example"]).or_predicate(|_, _| true)
-        );
+        let text = format!("{:?}", Cors::origins(["https://a.example"]).or_predicate(|_, _| true));
         assert!(
             text.contains("https://a.example") && text.contains("Predicate"),
             "{text}"
@@ -1289,8 +1199,9 @@ mod tests {
     fn naive(pattern: &[u8], host: &[u8]) -> bool {
         match pattern {
             [] => host.is_empty(),
-            [b'*', rest @ ..] => (1..=host.len())
-                .any(|n| host[..n].iter().all(|&b| is_host_byte(b)) && naive(rest, &host[n..])),
+            [b'*', rest @ ..] => {
+                (1..=host.len()).any(|n| host[..n].iter().all(|&b| is_host_byte(b)) && naive(rest, &host[n..]))
+            }
             [byte, rest @ ..] => host.first() == Some(byte) && naive(rest, &host[1..]),
         }
     }

@@ -215,7 +215,10 @@ impl fmt::Display for Rejection {
             Self::Args(error) => write!(f, "invalid arguments: {error}"),
             Self::Auth(error) => write!(f, "invalid auth payload: {error}"),
             Self::MissingExtension(name) => {
-                write!(f, "the request carries no `{name}`; is the middleware that sets it missing?")
+                write!(
+                    f,
+                    "the request carries no `{name}`; is the middleware that sets it missing?"
+                )
             }
         }
     }

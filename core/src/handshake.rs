@@ -1,12 +1,6 @@
 //! What handlers may know of the request that a connection began with.
 
-use std::{
-    borrow::Cow,
-    fmt,
-    net::SocketAddr,
-    sync::Arc,
-    time::SystemTime,
-};
+use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
 use http::{Extensions, request::Parts};
 

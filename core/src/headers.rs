@@ -121,17 +121,13 @@ impl Headers {
     /// ```
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        let mut pairs = self
-            .get_all("cookie")
-            .flat_map(|line| line.split(|&byte| byte == b';'));
+        let mut pairs = self.get_all("cookie").flat_map(|line| line.split(|&byte| byte == b';'));
         let value = pairs.find_map(|pair| {
             let equals = pair.iter().position(|&byte| byte == b'=')?;
             let (held, value) = (pair[..equals].trim_ascii(), pair[equals + 1..].trim_ascii());
             (held == name.as_bytes()).then_some(value)
         })?;
-        let bare = value
-            .strip_prefix(b"\"")
-            .and_then(|value| value.strip_suffix(b"\""));
+        let bare = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
         std::str::from_utf8(bare.unwrap_or(value)).ok()
     }
 
@@ -217,8 +213,7 @@ impl<'a> Iterator for Records<'a> {
         let (name_length, rest) = self.rest.split_first_chunk::<2>()?;
         let (value_length, rest) = rest.split_first_chunk::<4>()?;
         let (name, rest) = rest.split_at_checked(u16::from_le_bytes(*name_length).into())?;
-        let (value, rest) =
-            rest.split_at_checked(usize::try_from(u32::from_le_bytes(*value_length)).ok()?)?;
+        let (value, rest) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*value_length)).ok()?)?;
         self.rest = rest;
         Some((std::str::from_utf8(name).ok()?, value))
     }
@@ -262,10 +257,7 @@ mod tests {
             ("sec-fetch-site", b"same-origin"),
             ("sec-fetch-mode", b"websocket"),
         ];
-        let text: usize = pairs
-            .iter()
-            .map(|(name, value)| name.len() + value.len())
-            .sum();
+        let text: usize = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
         assert_eq!(size_of_val(&*headers(&pairs).block), text + 6 * pairs.len());
         assert!(size_of::<Headers>() <= 32);
     }
@@ -283,10 +275,7 @@ mod tests {
     fn order_and_repeats_are_kept() {
         let held = headers(&[("b", b"1"), ("a", b"2"), ("c", b""), ("a", b"3")]);
         let all: Vec<_> = held.iter().collect();
-        assert_eq!(
-            all,
-            [("b", &b"1"[..]), ("a", b"2"), ("a", b"3"), ("c", b"")]
-        );
+        assert_eq!(all, [("b", &b"1"[..]), ("a", b"2"), ("a", b"3"), ("c", b"")]);
         assert!(held.get_all("A").eq([b"2", b"3"]));
     }
 
@@ -346,11 +335,7 @@ mod tests {
         ];
         for (lines, name, expected) in cases {
             let pairs: Vec<_> = lines.iter().map(|line| ("cookie", *line)).collect();
-            assert_eq!(
-                headers(&pairs).cookie(name),
-                *expected,
-                "{name} in {pairs:?}"
-            );
+            assert_eq!(headers(&pairs).cookie(name), *expected, "{name} in {pairs:?}");
         }
     }
 

@@ -9,10 +9,7 @@ use std::{
 };
 
 use crate::{
-    engine::{
-        Client, Connection, Engine, EngineConfig, ResponseBody, Ticket, Upper,
-        config::engine_settings,
-    },
+    engine::{Client, Connection, Engine, EngineConfig, ResponseBody, Ticket, Upper, config::engine_settings},
     handshake::Handshake,
     service::{Layer, Service},
     socketio::{
@@ -64,7 +61,7 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(45),
             max_attachments: 10,
             max_namespaces: 100,
-            max_handlers: 64,
+            max_handlers: 1024,
             max_pending_bytes: 1_000_000,
             handler_grace: Duration::from_secs(30),
             max_held_bytes: 0,
@@ -113,7 +110,7 @@ impl SocketIoBuilder {
     }
 
     /// How many handlers of one client may be in progress. Further events wait; acks do not, so
-    /// that a handler may wait for its own client. Default 64.
+    /// that a handler may wait for its own client. Default 1,024.
     ///
     /// # Panics
     /// When it is 0.
@@ -260,7 +257,9 @@ impl Upper for Application {
 
 impl fmt::Debug for SocketIo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SocketIo").field("engine", &self.engine).finish_non_exhaustive()
+        f.debug_struct("SocketIo")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
     }
 }
 

@@ -216,9 +216,9 @@ where
                 let Ok(response) = response;
                 Ok(response.map(|body| Either::Left(body)))
             }),
-            FutureProjection::Inner { future } => {
-                future.poll(cx).map_ok(|response| response.map(|body| Either::Right(body)))
-            }
+            FutureProjection::Inner { future } => future
+                .poll(cx)
+                .map_ok(|response| response.map(|body| Either::Right(body))),
         }
     }
 }

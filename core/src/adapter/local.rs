@@ -60,7 +60,9 @@ impl Members {
 
     fn snapshot(&mut self) -> Arc<[Socket]> {
         let Self { sockets, snapshot } = self;
-        snapshot.get_or_insert_with(|| sockets.values().cloned().collect()).clone()
+        snapshot
+            .get_or_insert_with(|| sockets.values().cloned().collect())
+            .clone()
     }
 }
 

@@ -134,8 +134,8 @@ impl Life {
 
     /// Ends the connection for the application; what it still has to do goes on without us.
     pub(super) fn close(&mut self, reason: CloseReason) {
-        self.connection.close(reason);
         if let Some(client) = self.client.take() {
+            self.connection.close(reason);
             tracing::trace!("a connection ended: {reason}");
             if let Some(rest) = client.close(reason) {
                 self.server.finish(rest);
@@ -183,7 +183,9 @@ impl Alarm {
             self.0 = None;
             return Poll::Pending;
         };
-        let sleep = self.0.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let sleep = self
+            .0
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
         }

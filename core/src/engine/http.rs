@@ -83,7 +83,10 @@ impl Engine {
     ///
     /// # Errors
     /// The response that refuses it, to be sent instead.
-    pub fn accept_websocket(&self, mut parts: Parts) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
+    pub fn accept_websocket(
+        &self,
+        mut parts: Parts,
+    ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
         let cors = &self.0.config.cors;
         let verdict = cors.check(&parts);
         let accepted = self.0.accept(&mut parts, &verdict);
@@ -158,7 +161,9 @@ impl Shared {
         parts: &mut Parts,
         verdict: &Verdict,
     ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
-        let purpose = self.purpose(parts, verdict).map_err(|refusal| refused_upgrade(refusal.message()))?;
+        let purpose = self
+            .purpose(parts, verdict)
+            .map_err(|refusal| refused_upgrade(refusal.message()))?;
         if self.is_closing() {
             return Err(unavailable());
         }
@@ -243,7 +248,11 @@ where
         return bad_request();
     };
     // Binary payloads are the older generation's.
-    if parts.headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream") {
+    if parts
+        .headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind == "application/octet-stream")
+    {
         return bad_request();
     }
     let payload = match collect(body, limit).await {
@@ -264,7 +273,12 @@ where
     match handled {
         Ok(()) => {
             let ok = Bytes::from_static(b"ok");
-            session_answer(StatusCode::OK, Some("text/html"), ok.len(), ResponseBody(Content::Bytes(ok)))
+            session_answer(
+                StatusCode::OK,
+                Some("text/html"),
+                ok.len(),
+                ResponseBody(Content::Bytes(ok)),
+            )
         }
         Err(polling::Refused) => bad_request(),
     }
@@ -322,7 +336,10 @@ fn session_answer(
 /// Whether a request opens a WebSocket over HTTP/2 (RFC 8441).
 pub(crate) fn is_extended_connect(parts: &Parts) -> bool {
     parts.method == Method::CONNECT
-        && parts.extensions.get::<Protocol>().is_some_and(|protocol| protocol.as_str() == "websocket")
+        && parts
+            .extensions
+            .get::<Protocol>()
+            .is_some_and(|protocol| protocol.as_str() == "websocket")
 }
 
 /// A request that breaks the rules of its session.

@@ -64,6 +64,7 @@ pub(crate) mod route;
 mod sid;
 pub(crate) mod transport;
 
+use self::{activity::Activity, codec::eio4, config::engine_settings, frame::Frame, registry::Registry};
 pub use self::{
     config::EngineConfig,
     connection::Connection,
@@ -77,13 +78,6 @@ pub(crate) use self::{
     driver::{Alarm, now},
     http::is_extended_connect,
     sid::BySid,
-};
-use self::{
-    activity::Activity,
-    codec::eio4,
-    config::engine_settings,
-    frame::Frame,
-    registry::Registry,
 };
 use crate::{handshake::Handshake, service::Service};
 

@@ -23,7 +23,8 @@ impl Registry {
     }
 
     pub(super) fn insert(&self, connection: &Connection) {
-        self.shard(connection.id()).insert(connection.id().clone(), connection.clone());
+        self.shard(connection.id())
+            .insert(connection.id().clone(), connection.clone());
     }
 
     pub(super) fn get(&self, id: &Sid) -> Option<Connection> {

@@ -45,6 +45,7 @@ impl Route {
             .ok_or(Refusal::TransportUnknown)?;
         let session = match parameter(query, "sid") {
             None => Session::New,
+            Some(id) if id.is_empty() => Session::New,
             Some(id) => Sid::parse(&id).map_or(Session::Impossible, Session::Known),
         };
         let generation = Generation::from_query(parameter(query, "EIO").as_deref());
@@ -124,19 +125,39 @@ mod tests {
                 session: Session::Known(id),
             }
         );
-        assert_eq!(route("EIO=4&transport=polling&sid=__proto__").session, Session::Impossible);
-        for query in ["transport=polling", "EIO=abc&transport=polling", "EIO=44&transport=polling"] {
+        assert_eq!(
+            route("EIO=4&transport=polling&sid=__proto__").session,
+            Session::Impossible
+        );
+        for query in [
+            "transport=polling",
+            "EIO=abc&transport=polling",
+            "EIO=44&transport=polling",
+        ] {
             assert_eq!(route(query).generation, None, "{query}");
         }
     }
 
     #[test]
     fn transports_that_are_none_or_not_configured_are_unknown() {
-        for query in ["", "EIO=4", "EIO=4&transport=abc", "EIO=4&transport=__proto__", "EIO=4&transport"] {
-            assert_eq!(Route::read(Some(query), &BOTH), Err(Refusal::TransportUnknown), "{query}");
+        for query in [
+            "",
+            "EIO=4",
+            "EIO=4&transport=abc",
+            "EIO=4&transport=__proto__",
+            "EIO=4&transport",
+        ] {
+            assert_eq!(
+                Route::read(Some(query), &BOTH),
+                Err(Refusal::TransportUnknown),
+                "{query}"
+            );
         }
         let only = [Transport::WebSocket];
-        assert_eq!(Route::read(Some("EIO=4&transport=polling"), &only), Err(Refusal::TransportUnknown));
+        assert_eq!(
+            Route::read(Some("EIO=4&transport=polling"), &only),
+            Err(Refusal::TransportUnknown)
+        );
         assert_eq!(Route::read(None, &BOTH), Err(Refusal::TransportUnknown));
     }
 

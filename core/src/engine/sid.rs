@@ -130,7 +130,14 @@ mod tests {
     fn an_id_is_read_back_and_nothing_else_is() {
         let id = Sid::random();
         assert_eq!(Sid::parse(id.as_str()), Some(id));
-        for text in ["", "__proto__", "short", "aaaaaaaaaaaaaaaaaaa/", "aaaaaaaaaaaaaaaaaaaaa", "ééééé"] {
+        for text in [
+            "",
+            "__proto__",
+            "short",
+            "aaaaaaaaaaaaaaaaaaa/",
+            "aaaaaaaaaaaaaaaaaaaaa",
+            "ééééé",
+        ] {
             assert_eq!(Sid::parse(text), None, "{text}");
         }
     }

@@ -83,7 +83,9 @@ impl AckSender {
 
 impl fmt::Debug for AckSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AckSender").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("AckSender")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

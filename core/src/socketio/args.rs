@@ -128,9 +128,7 @@ impl RawArgs {
     pub fn get<T: DeserializeOwned>(&self, index: usize) -> Result<Option<T>, ArgsError> {
         split(&self.json)
             .nth(index)
-            .map(|arg| {
-                from_arg(arg, &self.attachments).map_err(|error| ArgsError::invalid(index, error))
-            })
+            .map(|arg| from_arg(arg, &self.attachments).map_err(|error| ArgsError::invalid(index, error)))
             .transpose()
     }
 
@@ -288,16 +286,10 @@ impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ReservedEvent(name) => {
-                write!(
-                    f,
-                    "event name {name:?} is reserved by socket.io; use another name"
-                )
+                write!(f, "event name {name:?} is reserved by socket.io; use another name")
             }
             Self::Arguments(error) => {
-                write!(
-                    f,
-                    "arguments cannot be written as json: {error}; change their type"
-                )
+                write!(f, "arguments cannot be written as json: {error}; change their type")
             }
         }
     }
@@ -377,11 +369,7 @@ impl fmt::Display for ArgsError {
                 "argument {place} is missing; ask for an `Option` if it may be left out"
             )
         } else {
-            write!(
-                f,
-                "argument {place} is not of the type asked for: {}",
-                self.error
-            )
+            write!(f, "argument {place} is not of the type asked for: {}", self.error)
         }
     }
 }
@@ -447,17 +435,9 @@ impl FromArgs for RawArgs {
     }
 }
 
-fn at<T: DeserializeOwned>(
-    index: usize,
-    arg: Option<&str>,
-    attachments: &[Bytes],
-) -> Result<T, ArgsError> {
+fn at<T: DeserializeOwned>(index: usize, arg: Option<&str>, attachments: &[Bytes]) -> Result<T, ArgsError> {
     let missing = arg.is_none();
-    from_arg(arg.unwrap_or("null"), attachments).map_err(|error| ArgsError {
-        index,
-        missing,
-        error,
-    })
+    from_arg(arg.unwrap_or("null"), attachments).map_err(|error| ArgsError { index, missing, error })
 }
 
 /// `Args` of a tuple, both ways. `$comma` is empty before the first place.
@@ -502,10 +482,7 @@ mod tests {
 
     use super::*;
 
-    #[allow(
-        clippy::needless_pass_by_value,
-        reason = "applications pass by value, too"
-    )]
+    #[allow(clippy::needless_pass_by_value, reason = "applications pass by value, too")]
     fn emit(args: impl EmitArgs) -> String {
         by_ref(&args)
     }
@@ -549,17 +526,11 @@ mod tests {
         let raw = RawArgs::from_wire(r#"[1,","] , {"a":"}"},3"#, &[]);
         assert_eq!(raw.len(), 3);
         assert_eq!(raw.get::<Value>(0).unwrap(), Some(json!([1, ","])));
-        assert_eq!(
-            raw.get::<Box<RawValue>>(1).unwrap().unwrap().get(),
-            r#"{"a":"}"}"#
-        );
+        assert_eq!(raw.get::<Box<RawValue>>(1).unwrap().unwrap().get(), r#"{"a":"}"}"#);
         assert_eq!(raw.get::<u8>(2).unwrap(), Some(3));
         assert_eq!(raw.get::<u8>(3).unwrap(), None);
         assert_eq!(raw.get::<u8>(0).unwrap_err().index(), 0);
-        assert_eq!(
-            (RawArgs::default().len(), RawArgs::default().is_empty()),
-            (0, true)
-        );
+        assert_eq!((RawArgs::default().len(), RawArgs::default().is_empty()), (0, true));
     }
 
     #[test]
@@ -596,11 +567,7 @@ mod tests {
     fn attachments_reach_every_argument() {
         let attachments = [Bytes::from_static(b"a"), Bytes::from_static(b"b")];
         let args = r#"{"_placeholder":true,"num":1},[{"_placeholder":true,"num":0}]"#;
-        let Args((second, list)) =
-            Args::<(Bytes, Vec<Vec<u8>>)>::from_args(args, &attachments).unwrap();
-        assert_eq!(
-            (second, list),
-            (Bytes::from_static(b"b"), vec![b"a".to_vec()])
-        );
+        let Args((second, list)) = Args::<(Bytes, Vec<Vec<u8>>)>::from_args(args, &attachments).unwrap();
+        assert_eq!((second, list), (Bytes::from_static(b"b"), vec![b"a".to_vec()]));
     }
 }

@@ -74,9 +74,13 @@ struct Entry {
 enum Phase {
     Live,
     /// It has left; its handlers may go on until then.
-    Leaving { until: Instant },
+    Leaving {
+        until: Instant,
+    },
     /// Its disconnect handler may go on until then.
-    Disconnecting { until: Instant },
+    Disconnecting {
+        until: Instant,
+    },
 }
 
 /// An event that waits for its turn.
@@ -253,7 +257,10 @@ impl SocketClient {
         let was_kicked = self.kicked.iter().any(|namespace| *namespace.path == *nsp)
             || self.entries.iter().any(|entry| {
                 entry.socket.path() == nsp
-                    && matches!(entry.socket.left(), Some((DisconnectReason::ServerNamespaceDisconnect, _)))
+                    && matches!(
+                        entry.socket.left(),
+                        Some((DisconnectReason::ServerNamespaceDisconnect, _))
+                    )
             });
         if !was_kicked {
             tracing::debug!("a client broke the order of the protocol for namespace {nsp:?}: its connection is closed");
@@ -379,7 +386,11 @@ impl SocketClient {
                 Poll::Pending => break,
                 Poll::Ready(None) => self.tasks = None,
                 Poll::Ready(Some(done)) => {
-                    if let Some(entry) = self.entries.iter_mut().find(|entry| entry.socket.id() == done.socket.id()) {
+                    if let Some(entry) = self
+                        .entries
+                        .iter_mut()
+                        .find(|entry| entry.socket.id() == done.socket.id())
+                    {
                         entry.running -= 1;
                     }
                     self.finish(&done);
@@ -399,7 +410,9 @@ impl SocketClient {
                 if entry.waiting.is_empty() || entry.socket.is_connecting() {
                     break;
                 }
-                let Some(waiting) = entry.waiting.pop_front() else { break };
+                let Some(waiting) = entry.waiting.pop_front() else {
+                    break;
+                };
                 if entry.waiting.is_empty() {
                     entry.waiting = VecDeque::new();
                 }
@@ -528,7 +541,11 @@ impl Client for SocketClient {
 
     fn deadline(&self) -> Option<Instant> {
         let assembly = self.assembly.as_ref().map(|assembly| assembly.deadline);
-        self.join_by.into_iter().chain(assembly).chain(self.grace_deadline()).min()
+        self.join_by
+            .into_iter()
+            .chain(assembly)
+            .chain(self.grace_deadline())
+            .min()
     }
 
     fn close(mut self: Box<Self>, reason: CloseReason) -> Option<Rest> {

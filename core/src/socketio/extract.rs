@@ -126,7 +126,9 @@ pub struct Data<T>(pub T);
 
 impl<T: FromArgs> Extract<EventContext<'_>> for Data<T> {
     fn extract(context: &EventContext<'_>) -> Result<Self, Rejection> {
-        T::from_args(context.args, context.attachments).map(Self).map_err(Rejection::Args)
+        T::from_args(context.args, context.attachments)
+            .map(Self)
+            .map_err(Rejection::Args)
     }
 }
 
@@ -169,8 +171,8 @@ impl Extract<DisconnectContext<'_>> for DisconnectReason {
 
 /// What the client sent as `auth` when it connected to the namespace.
 ///
-/// A client that sent none is read as `null` and then as `{}`, so that an `Option` is `None` and a
-/// struct says which field is missing.
+/// A client that sent none is read as `{}`, so that a struct says which field is missing, and if
+/// that is none as `null`, so that an `Option` of a struct is `None`.
 ///
 /// ```
 /// use tower_socketio::{Auth, Refusal, SocketIo};
@@ -192,7 +194,7 @@ impl<C: Context, T: DeserializeOwned> Extract<C> for Auth<T> {
     fn extract(context: &C) -> Result<Self, Rejection> {
         let auth = match context.socket().auth_json() {
             Some(auth) => serde_json::from_str(auth),
-            None => serde_json::from_str("null").or_else(|_| serde_json::from_str("{}")),
+            None => serde_json::from_str("{}").or_else(|error| serde_json::from_str("null").map_err(|_| error)),
         };
         auth.map(Self).map_err(Rejection::Auth)
     }

@@ -135,7 +135,10 @@ impl Namespace {
     /// a [`State`](crate::State) that the server does not have.
     pub fn on<A: 'static, H: EventHandler<A>>(&self, event: &str, handler: H) -> &Self {
         H::check(&self.registration());
-        assert!(!is_reserved(event), "the event name {event:?} is reserved by Socket.IO; use another name");
+        assert!(
+            !is_reserved(event),
+            "the event name {event:?} is reserved by Socket.IO; use another name"
+        );
         self.change(|handlers| {
             let old = handlers.events.insert(event.into(), Arc::new(Erased::new(handler)));
             assert!(old.is_none(), "the event {event:?} has a handler already");
@@ -162,7 +165,13 @@ impl Namespace {
     /// not have.
     pub fn on_disconnect<A: 'static, H: DisconnectHandler<A>>(&self, handler: H) -> &Self {
         H::check(&self.registration());
-        self.change(|handlers| once(&mut handlers.disconnect, Arc::new(Erased::new(handler)), "on_disconnect"));
+        self.change(|handlers| {
+            once(
+                &mut handlers.disconnect,
+                Arc::new(Erased::new(handler)),
+                "on_disconnect",
+            )
+        });
         self
     }
 

@@ -98,9 +98,9 @@ impl fmt::Display for PacketError {
                     "packet begins with {first:?}; it must begin with a digit from 0 to 6"
                 )
             }
-            Self::AttachmentCount => f.write_str(
-                "attachment count is missing or zero; a binary packet begins like `51-`",
-            ),
+            Self::AttachmentCount => {
+                f.write_str("attachment count is missing or zero; a binary packet begins like `51-`")
+            }
             Self::TooManyAttachments { max } => {
                 write!(f, "packet announces more than {max} attachments")
             }
@@ -109,9 +109,7 @@ impl fmt::Display for PacketError {
             }
             Self::IdTooLarge => f.write_str("packet id does not fit into 64 bits"),
             Self::IdMissing => f.write_str("ack has no id"),
-            Self::IdUnexpected => {
-                f.write_str("packet has an id; only an event and an ack may have one")
-            }
+            Self::IdUnexpected => f.write_str("packet has an id; only an event and an ack may have one"),
             Self::Payload { expected } => write!(f, "payload is not what it must be: {expected}"),
             Self::EventName => f.write_str("first element of an event must be its name, a string"),
             Self::ReservedName(name) => {
@@ -123,10 +121,7 @@ impl fmt::Display for PacketError {
                 "placeholder's num is not an integer below {attachments}, the number of attachments"
             ),
             Self::PlaceholderRepeated { num } => {
-                write!(
-                    f,
-                    "attachment {num} is used by two placeholders; send it twice instead"
-                )
+                write!(f, "attachment {num} is used by two placeholders; send it twice instead")
             }
             Self::TextAmongAttachments => f.write_str("text came where a binary packet's attachment was due"),
             Self::UnexpectedAttachment => f.write_str("binary came without a packet that announced it"),

@@ -54,7 +54,10 @@ pub(crate) fn encode_payload(frames: &[Frame]) -> Vec<u8> {
         if frame.is_binary() {
             body.push(b'b');
             let start = body.len();
-            body.resize(start + base64::encoded_len(frame.packet().len(), true).expect("a payload in memory"), 0);
+            body.resize(
+                start + base64::encoded_len(frame.packet().len(), true).expect("a payload in memory"),
+                0,
+            );
             STANDARD
                 .encode_slice(frame.packet(), &mut body[start..])
                 .expect("room for the whole of it");
@@ -141,7 +144,10 @@ mod tests {
             ])
         );
         for body in ["", "4a\x1e", "\x1e4a", "b*", "4a\x1ebAQ=I", "{}"] {
-            assert!(decode_payload(body).into_iter().any(|signal| signal.is_err()), "{body:?}");
+            assert!(
+                decode_payload(body).into_iter().any(|signal| signal.is_err()),
+                "{body:?}"
+            );
         }
     }
 
@@ -155,7 +161,10 @@ mod tests {
         ] {
             let frame = control(&signal);
             assert_eq!(frame.packet(), packet.as_bytes());
-            assert_eq!(frame.websocket()[..], [&[0x81, packet.len() as u8], packet.as_bytes()].concat());
+            assert_eq!(
+                frame.websocket()[..],
+                [&[0x81, packet.len() as u8], packet.as_bytes()].concat()
+            );
         }
     }
 

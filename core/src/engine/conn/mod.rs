@@ -134,7 +134,10 @@ impl Conn {
     /// When to call [`handle_timeout`](Self::handle_timeout), at the latest.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let heartbeat = self.stalled_since.is_none().then(|| self.heartbeat.deadline());
-        let upgrade = self.upgrade.as_ref().map(|upgrade| upgrade.release_at.min(upgrade.gives_up_at));
+        let upgrade = self
+            .upgrade
+            .as_ref()
+            .map(|upgrade| upgrade.release_at.min(upgrade.gives_up_at));
         heartbeat.into_iter().chain(upgrade).min()
     }
 }

@@ -13,8 +13,8 @@ use std::{cell::Cell, fmt};
 
 use bytes::Bytes;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer,
-    MapAccess, SeqAccess, VariantAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
+    VariantAccess, Visitor,
     value::{SeqDeserializer, StrDeserializer},
 };
 use serde_json::value::RawValue;
@@ -22,10 +22,7 @@ use serde_json::value::RawValue;
 use super::placeholder::{self, FLAG, NUM};
 
 /// The value that `arg` begins with; what follows it is not looked at.
-pub(crate) fn from_arg<T: DeserializeOwned>(
-    arg: &str,
-    attachments: &[Bytes],
-) -> Result<T, serde_json::Error> {
+pub(crate) fn from_arg<T: DeserializeOwned>(arg: &str, attachments: &[Bytes]) -> Result<T, serde_json::Error> {
     if attachments.is_empty() {
         return T::deserialize(&mut serde_json::Deserializer::from_str(arg));
     }
@@ -46,9 +43,7 @@ pub(crate) fn from_arg<T: DeserializeOwned>(
             return Err(first);
         }
         read(Untyped::Object).map_err(|second| {
-            serde_json::Error::custom(format_args!(
-                "{first}; and with placeholders left as objects: {second}"
-            ))
+            serde_json::Error::custom(format_args!("{first}; and with placeholders left as objects: {second}"))
         })
     })
 }
@@ -201,24 +196,15 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Visit<'_, V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.visitor.visit_some(Restore {
-            inner,
-            with: self.with,
-        })
+        self.visitor.visit_some(Restore { inner, with: self.with })
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.visitor.visit_newtype_struct(Restore {
-            inner,
-            with: self.with,
-        })
+        self.visitor.visit_newtype_struct(Restore { inner, with: self.with })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        self.visitor.visit_seq(Restore {
-            inner,
-            with: self.with,
-        })
+        self.visitor.visit_seq(Restore { inner, with: self.with })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut inner: A) -> Result<V::Value, A::Error> {
@@ -257,10 +243,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Visit<'_, V> {
                     value: None,
                 };
                 self.visitor
-                    .visit_map(Restore {
-                        inner: replay,
-                        with,
-                    })
+                    .visit_map(Restore { inner: replay, with })
                     .map_err(A::Error::custom)
             }
             Asked::Anything | Asked::Other => self.visitor.visit_map(Restore { inner, with }),
@@ -268,10 +251,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Visit<'_, V> {
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
-        self.visitor.visit_enum(Restore {
-            inner,
-            with: self.with,
-        })
+        self.visitor.visit_enum(Restore { inner, with: self.with })
     }
 }
 
@@ -279,24 +259,15 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Restore<'_, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
-        self.inner.deserialize(Restore {
-            inner,
-            with: self.with,
-        })
+        self.inner.deserialize(Restore { inner, with: self.with })
     }
 }
 
 impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Restore<'_, A> {
     type Error = A::Error;
 
-    fn next_element_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        inner: S,
-    ) -> Result<Option<S::Value>, A::Error> {
-        self.inner.next_element_seed(Restore {
-            inner,
-            with: self.with,
-        })
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, inner: S) -> Result<Option<S::Value>, A::Error> {
+        self.inner.next_element_seed(Restore { inner, with: self.with })
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -307,18 +278,12 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Restore<'_, A> {
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Restore<'_, A> {
     type Error = A::Error;
 
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, A::Error> {
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
         self.inner.next_key_seed(seed)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, inner: S) -> Result<S::Value, A::Error> {
-        self.inner.next_value_seed(Restore {
-            inner,
-            with: self.with,
-        })
+        self.inner.next_value_seed(Restore { inner, with: self.with })
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -330,18 +295,9 @@ impl<'a, 'de, A: EnumAccess<'de>> EnumAccess<'de> for Restore<'a, A> {
     type Error = A::Error;
     type Variant = Restore<'a, A::Variant>;
 
-    fn variant_seed<S: DeserializeSeed<'de>>(
-        self,
-        seed: S,
-    ) -> Result<(S::Value, Self::Variant), A::Error> {
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error> {
         let (value, inner) = self.inner.variant_seed(seed)?;
-        Ok((
-            value,
-            Restore {
-                inner,
-                with: self.with,
-            },
-        ))
+        Ok((value, Restore { inner, with: self.with }))
     }
 }
 
@@ -353,10 +309,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Restore<'_, A> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, inner: S) -> Result<S::Value, A::Error> {
-        self.inner.newtype_variant_seed(Restore {
-            inner,
-            with: self.with,
-        })
+        self.inner.newtype_variant_seed(Restore { inner, with: self.with })
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
@@ -427,10 +380,7 @@ struct Peeked<A> {
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Peeked<A> {
     type Error = A::Error;
 
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, A::Error> {
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
         match self.first.take() {
             Some(key) => seed.deserialize(key.into_deserializer()).map(Some),
             None => self.inner.next_key_seed(seed),
@@ -451,10 +401,7 @@ struct Replay<'de> {
 impl<'de> MapAccess<'de> for Replay<'de> {
     type Error = serde_json::Error;
 
-    fn next_key_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Self::Error> {
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Self::Error> {
         let Some((key, value)) = self.entries.next() else {
             return Ok(None);
         };
@@ -463,10 +410,7 @@ impl<'de> MapAccess<'de> for Replay<'de> {
         seed.deserialize(key).map(Some)
     }
 
-    fn next_value_seed<S: DeserializeSeed<'de>>(
-        &mut self,
-        seed: S,
-    ) -> Result<S::Value, Self::Error> {
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Self::Error> {
         let text = self.value.take().map_or("null", RawValue::get);
         seed.deserialize(&mut serde_json::Deserializer::from_str(text))
     }

@@ -17,11 +17,7 @@ use super::placeholder::{FLAG, NUM};
 use crate::socketio::args::EncodeError;
 
 /// Appends `value` to `out`, its bytes to `attachments`. After an error both may hold a part of it.
-pub(crate) fn write_json<T>(
-    out: &mut Vec<u8>,
-    value: &T,
-    attachments: &mut Vec<Bytes>,
-) -> Result<(), EncodeError>
+pub(crate) fn write_json<T>(out: &mut Vec<u8>, value: &T, attachments: &mut Vec<Bytes>) -> Result<(), EncodeError>
 where
     T: Serialize + ?Sized,
 {
@@ -66,10 +62,7 @@ fn inside<'a, 'v, T: ?Sized>(taken: &'a Taken<'v>, value: &'a T) -> Inside<'a, '
 
 impl<'a, 'v, S> Extract<'a, 'v, S> {
     fn wrap<C, E>(taken: &'a Taken<'v>, inner: Result<C, E>) -> Result<Extract<'a, 'v, C>, E> {
-        Ok(Extract {
-            inner: inner?,
-            taken,
-        })
+        Ok(Extract { inner: inner?, taken })
     }
 }
 
@@ -150,13 +143,8 @@ impl<'a, 'v, S: Serializer> Serializer for Extract<'a, 'v, S> {
         self.inner.serialize_some(&inside(self.taken, value))
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        name: &'static str,
-        value: &T,
-    ) -> Result<S::Ok, S::Error> {
-        self.inner
-            .serialize_newtype_struct(name, &inside(self.taken, value))
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<S::Ok, S::Error> {
+        self.inner.serialize_newtype_struct(name, &inside(self.taken, value))
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -167,8 +155,7 @@ impl<'a, 'v, S: Serializer> Serializer for Extract<'a, 'v, S> {
         value: &T,
     ) -> Result<S::Ok, S::Error> {
         let value = inside(self.taken, value);
-        self.inner
-            .serialize_newtype_variant(name, index, variant, &value)
+        self.inner.serialize_newtype_variant(name, index, variant, &value)
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
@@ -292,10 +279,7 @@ mod tests {
     #[test]
     fn json_is_what_serde_json_writes() {
         fn same(value: &(impl Serialize + ?Sized)) {
-            assert_eq!(
-                write(value),
-                (serde_json::to_string(value).unwrap(), vec![])
-            );
+            assert_eq!(write(value), (serde_json::to_string(value).unwrap(), vec![]));
         }
         same("quote \" back \\ control \u{1} caf\u{e9} \u{1f600} \u{2028}");
         same(&json!({"z": [1, -1, 1.0, 1e300, null, true], "a": {"": {}}, "e": []}));
@@ -307,22 +291,13 @@ mod tests {
         ]);
         same(&BTreeMap::from([(1_u64, f32::NAN), (2, 0.1)]));
         same(&BTreeMap::from([(true, i128::MIN)]));
-        same(&(
-            u128::MAX,
-            (),
-            Some(Some(1)),
-            'c',
-            std::net::Ipv4Addr::LOCALHOST,
-        ));
+        same(&(u128::MAX, (), Some(Some(1)), 'c', std::net::Ipv4Addr::LOCALHOST));
     }
 
     #[test]
     fn raw_value_is_kept_as_written() {
         let raw = RawValue::from_string("{ \"a\" :1.0 }".to_owned()).unwrap();
-        assert_eq!(
-            write(&BTreeMap::from([("k", raw)])).0,
-            "{\"k\":{ \"a\" :1.0 }}"
-        );
+        assert_eq!(write(&BTreeMap::from([("k", raw)])).0, "{\"k\":{ \"a\" :1.0 }}");
     }
 
     #[test]
@@ -344,9 +319,6 @@ mod tests {
     fn bytes_cannot_be_a_key() {
         let map = BTreeMap::from([(Bytes::from_static(b"k"), 1)]);
         let error = write_json(&mut Vec::new(), &map, &mut Vec::new()).unwrap_err();
-        assert!(
-            error.to_string().contains("key must be a string"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("key must be a string"), "{error}");
     }
 }

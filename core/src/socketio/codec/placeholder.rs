@@ -193,10 +193,7 @@ mod tests {
             assert_eq!(check_placeholders(&args, 2), ILLEGAL, "{num}");
         }
         assert_eq!(check_placeholders(r#"{"_placeholder":true}"#, 2), ILLEGAL);
-        assert_eq!(
-            check_placeholders(r#"{"\u005fplaceholder":true,"num":2}"#, 2),
-            ILLEGAL
-        );
+        assert_eq!(check_placeholders(r#"{"\u005fplaceholder":true,"num":2}"#, 2), ILLEGAL);
         assert_eq!(
             check_placeholders(r#"{"_placeholder":1,"_placeholder":true}"#, 2),
             ILLEGAL
@@ -224,10 +221,7 @@ mod tests {
 
     #[test]
     fn unused_attachment_passes() {
-        assert_eq!(
-            check_placeholders(r#"{"_placeholder":true,"num":1}"#, 3),
-            Ok(())
-        );
+        assert_eq!(check_placeholders(r#"{"_placeholder":true,"num":1}"#, 3), Ok(()));
     }
 
     #[test]

@@ -293,11 +293,7 @@ impl<'a> Scan<'a> {
                     return self.fail("four hex digits after `\\u`");
                 };
                 let low = 0xdc00..=0xdfff;
-                if (0xd800..=0xdbff).contains(&unit)
-                    && self
-                        .unit(self.at + 6)
-                        .is_some_and(|next| low.contains(&next))
-                {
+                if (0xd800..=0xdbff).contains(&unit) && self.unit(self.at + 6).is_some_and(|next| low.contains(&next)) {
                     self.at += 6;
                 } else if (0xd800..=0xdfff).contains(&unit) {
                     self.lone.push(self.at);
@@ -312,9 +308,8 @@ impl<'a> Scan<'a> {
     /// The UTF-16 unit that the escape `\uXXXX` at `at` stands for, if there is one.
     fn unit(&self, at: usize) -> Option<u32> {
         let hex = self.bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
-        hex.iter().try_fold(0, |unit, &digit| {
-            Some(unit << 4 | char::from(digit).to_digit(16)?)
-        })
+        hex.iter()
+            .try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
     }
 
     fn number(&mut self) -> Result<(), ScanError> {
@@ -337,11 +332,7 @@ impl<'a> Scan<'a> {
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at == start {
-            self.fail("a digit")
-        } else {
-            Ok(())
-        }
+        if self.at == start { self.fail("a digit") } else { Ok(()) }
     }
 
     fn literal(&mut self, word: &'static str) -> Result<(), ScanError> {
@@ -379,11 +370,7 @@ impl<'a> Scan<'a> {
     }
 
     fn expect(&mut self, byte: u8, what: &'static str) -> Result<(), ScanError> {
-        if self.eat(byte) {
-            Ok(())
-        } else {
-            self.fail(what)
-        }
+        if self.eat(byte) { Ok(()) } else { self.fail(what) }
     }
 
     fn fail<T>(&self, what: &'static str) -> Result<T, ScanError> {
@@ -398,11 +385,9 @@ impl<'a> Scan<'a> {
     fn name(&self, start: usize) -> Option<Cow<'a, str>> {
         let raw = &self.text[start..self.at];
         match raw.as_bytes().first()? {
-            b'"' if raw.contains('\\') => {
-                serde_json::from_str::<String>(&self.repaired(start, self.at))
-                    .ok()
-                    .map(Cow::Owned)
-            }
+            b'"' if raw.contains('\\') => serde_json::from_str::<String>(&self.repaired(start, self.at))
+                .ok()
+                .map(Cow::Owned),
             b'"' => Some(Cow::Borrowed(&raw[1..raw.len() - 1])),
             b'-' | b'0'..=b'9' => Some(Cow::Borrowed(raw)),
             _ => None,

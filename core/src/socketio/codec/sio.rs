@@ -189,17 +189,13 @@ fn body(kind: Kind, id: Option<u64>, payload: &str) -> Result<Body<'_>, PacketEr
             }),
         },
         _ if id.is_some() => Err(PacketError::IdUnexpected),
-        Kind::Disconnect if first.is_some() => Err(PacketError::Payload {
-            expected: "nothing",
-        }),
+        Kind::Disconnect if first.is_some() => Err(PacketError::Payload { expected: "nothing" }),
         Kind::Disconnect => Ok(Body::None),
         Kind::Connect | Kind::ConnectError => match (first, kind) {
             (None, _) => Ok(Body::None),
             (Some(b'{'), Kind::Connect) => Ok(Body::Object(scan::value(payload)?)),
             (Some(b'{' | b'"'), Kind::ConnectError) => Ok(Body::Reason(scan::value(payload)?)),
-            (_, Kind::Connect) => Err(PacketError::Payload {
-                expected: "an object",
-            }),
+            (_, Kind::Connect) => Err(PacketError::Payload { expected: "an object" }),
             _ => Err(PacketError::Payload {
                 expected: "an object or a string",
             }),

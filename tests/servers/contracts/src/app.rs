@@ -55,16 +55,24 @@ fn handlers(io: &SocketIo, path: &str) {
         })
         .on("to-room", to_room)
         .on("broadcast-others", broadcast_others)
-        .on("whoami", async |socket: Socket, Auth(auth): Auth<Value>| Ack(whoami(&socket, auth)))
+        .on("whoami", async |socket: Socket, Auth(auth): Auth<Value>| {
+            Ack(whoami(&socket, auth))
+        })
         .on("kick-me", async |socket: Socket| socket.disconnect())
         .on("close-me", async |socket: Socket| socket.close())
-        .on("throw", async || -> () { panic!("thrown because the client asked for it") })
+        .on("throw", async || -> () {
+            panic!("thrown because the client asked for it")
+        })
         .on("collect", async |socket: Socket, Data(value): Data<Value>| {
             collected(&socket, |list| list.push(value));
         })
-        .on("collected", async |socket: Socket| Ack(collected(&socket, std::mem::take)))
+        .on("collected", async |socket: Socket| {
+            Ack(collected(&socket, std::mem::take))
+        })
         .on("burst", burst)
-        .on("message", async |socket: Socket, args: RawArgs| socket.emit("message", args))
+        .on("message", async |socket: Socket, args: RawArgs| {
+            socket.emit("message", args)
+        })
         .on_disconnect(async |socket: Socket| {
             for room in socket.rooms().iter().filter(|room| *room != socket.id()) {
                 socket.to(room).emit("left", socket.id())?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tower_socketio::{Ack, Auth, RawArgs, Socket, SocketIo};
 
 /// The server of the contract `socket`.
@@ -15,12 +15,12 @@ pub fn server() -> SocketIo {
         .build();
     for path in ["/", "/custom"] {
         io.of(path)
-            .on_connect(async |socket: Socket, Auth(auth): Auth<Option<Value>>| {
-                socket.emit("auth", auth.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
-            });
+            .on_connect(async |socket: Socket, Auth(auth): Auth<Box<RawValue>>| socket.emit("auth", auth));
     }
     io.of("/")
-        .on("message", async |socket: Socket, args: RawArgs| socket.emit("message-back", args))
+        .on("message", async |socket: Socket, args: RawArgs| {
+            socket.emit("message-back", args)
+        })
         .on("message-with-ack", async |args: RawArgs| Ack(args));
     io
 }

@@ -108,12 +108,10 @@ fn read_by_us(wire: &[u8], piece: usize) -> (Vec<Message>, Option<u16>) {
                 Event::Binary(bytes) => Message::binary(bytes.to_vec()),
                 Event::Ping(payload) => Message::Ping(payload.to_vec().into()),
                 Event::Pong => Message::Pong(Vec::new().into()),
-                Event::Close(frame) => {
-                    Message::Close(frame.map(|frame| tungstenite::protocol::CloseFrame {
-                        code: frame.code.into(),
-                        reason: frame.reason.into(),
-                    }))
-                }
+                Event::Close(frame) => Message::Close(frame.map(|frame| tungstenite::protocol::CloseFrame {
+                    code: frame.code.into(),
+                    reason: frame.reason.into(),
+                })),
             });
             ControlFlow::Continue(())
         });
@@ -219,11 +217,7 @@ fn frame_sequences() -> impl Strategy<Value = Vec<ClientFrame>> {
             if first & 0x0f == 8 && payload.len() > 1 {
                 payload[..2].copy_from_slice(&1001u16.to_be_bytes());
             }
-            ClientFrame {
-                first,
-                masked,
-                payload,
-            }
+            ClientFrame { first, masked, payload }
         });
         in_order.collect()
     })
@@ -337,11 +331,7 @@ fn one_fault_is_the_same_fault_to_both() {
         ("control opcode", 1002, vec![frame(0x8b, true, b"x")]),
         ("fragmented ping", 1002, vec![frame(0x09, true, b"x")]),
         ("long ping", 1002, vec![frame(0x89, true, &[b'x'; 126])]),
-        (
-            "continuation of nothing",
-            1002,
-            vec![frame(0x80, true, b"x")],
-        ),
+        ("continuation of nothing", 1002, vec![frame(0x80, true, b"x")]),
         (
             "message inside a message",
             1002,
@@ -359,23 +349,12 @@ fn one_fault_is_the_same_fault_to_both() {
             1007,
             vec![frame(0x01, true, b"\xe2"), frame(0x80, true, b"\x82")],
         ),
-        (
-            "bad close reason",
-            1007,
-            vec![frame(0x88, true, b"\x03\xe8\xff")],
-        ),
-        (
-            "big frame",
-            1009,
-            vec![frame(0x82, true, &[0; MAX_MESSAGE + 1])],
-        ),
+        ("bad close reason", 1007, vec![frame(0x88, true, b"\x03\xe8\xff")]),
+        ("big frame", 1009, vec![frame(0x82, true, &[0; MAX_MESSAGE + 1])]),
         (
             "big message",
             1009,
-            vec![
-                frame(0x02, true, &[0; MAX_MESSAGE]),
-                frame(0x80, true, &[0]),
-            ],
+            vec![frame(0x02, true, &[0; MAX_MESSAGE]), frame(0x80, true, &[0])],
         ),
     ];
     for (what, code, frames) in cases {
@@ -402,8 +381,5 @@ fn its_handshake_is_answered_as_its_server_would() {
     let theirs = create_response(&request).unwrap();
     let (parts, ()) = request.into_parts();
     let ours = Opening::read(&parts, false).unwrap().unwrap().response();
-    assert_eq!(
-        (ours.status(), ours.headers()),
-        (theirs.status(), theirs.headers())
-    );
+    assert_eq!((ours.status(), ours.headers()), (theirs.status(), theirs.headers()));
 }

@@ -162,24 +162,14 @@ impl Decoder {
         bytes: &mut [u8],
         sink: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
     ) -> Result<Option<(usize, ControlFlow<()>)>, Violation> {
-        if let Some(message) = self
-            .message
-            .as_mut()
-            .filter(|message| message.frame.is_some())
-        {
+        if let Some(message) = self.message.as_mut().filter(|message| message.frame.is_some()) {
             return match message.take_payload(bytes, self.max_message)? {
                 Payload::Incomplete => Ok(None),
                 Payload::Gathered(used) => Ok(Some((used, ControlFlow::Continue(())))),
                 Payload::Ended(used) => {
                     let whole = self.message.take();
-                    let (text, gathered) = whole
-                        .as_ref()
-                        .map_or((false, &[][..]), |m| (m.text, &m.bytes));
-                    let payload = if gathered.is_empty() {
-                        &bytes[..used]
-                    } else {
-                        gathered
-                    };
+                    let (text, gathered) = whole.as_ref().map_or((false, &[][..]), |m| (m.text, &m.bytes));
+                    let payload = if gathered.is_empty() { &bytes[..used] } else { gathered };
                     Ok(Some((used, sink(data_event(text, payload)?))))
                 }
             };
@@ -194,9 +184,7 @@ impl Decoder {
         let text = header.opcode == Opcode::Text;
         if header.last
             && self.message.is_none()
-            && let Some(payload) = bytes
-                .get_mut(header.size..)
-                .and_then(|rest| rest.get_mut(..len))
+            && let Some(payload) = bytes.get_mut(header.size..).and_then(|rest| rest.get_mut(..len))
         {
             frame::unmask(payload, header.mask);
             return Ok(Some((header.size + len, sink(data_event(text, payload)?))));
@@ -386,8 +374,7 @@ impl Message {
         let unchecked = self.bytes.len() - usize::from(self.open_character);
         self.bytes.extend_from_slice(payload);
         if self.text {
-            self.open_character =
-                utf8::check_end(&self.bytes[unchecked..]).map_err(|NotUtf8| Violation::BadText)?;
+            self.open_character = utf8::check_end(&self.bytes[unchecked..]).map_err(|NotUtf8| Violation::BadText)?;
         }
         Ok(())
     }

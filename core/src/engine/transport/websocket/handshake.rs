@@ -42,9 +42,7 @@ impl Opening {
             return Ok(None);
         }
         if parts.method != Method::GET {
-            return Err(Refusal::Method {
-                expected: Method::GET,
-            });
+            return Err(Refusal::Method { expected: Method::GET });
         }
         if parts.version != Version::HTTP_11 {
             return Err(Refusal::HttpVersion(parts.version));
@@ -111,15 +109,11 @@ impl fmt::Display for Refusal {
                     "websocket upgrade over {version:?}: use HTTP/1.1, or extended CONNECT"
                 )
             }
-            Self::Connection => {
-                f.write_str("upgrade is not named by connection: send `Connection: Upgrade`")
+            Self::Connection => f.write_str("upgrade is not named by connection: send `Connection: Upgrade`"),
+            Self::WebSocketVersion => {
+                f.write_str("missing or unknown sec-websocket-version: send `Sec-WebSocket-Version: 13`")
             }
-            Self::WebSocketVersion => f.write_str(
-                "missing or unknown sec-websocket-version: send `Sec-WebSocket-Version: 13`",
-            ),
-            Self::Key => f.write_str(
-                "missing or malformed sec-websocket-key: send 16 random bytes as base64",
-            ),
+            Self::Key => f.write_str("missing or malformed sec-websocket-key: send 16 random bytes as base64"),
         }
     }
 }
@@ -151,12 +145,9 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &[u8]) -> bool {
 /// 16 bytes in base64. The key is never decoded (§4.2.2), so its last character's spare bits may be
 /// anything, as in the reference server.
 fn is_key(key: &HeaderValue) -> bool {
-    key.as_bytes().strip_suffix(b"==").is_some_and(|key| {
-        key.len() == 22
-            && key
-                .iter()
-                .all(|b| b.is_ascii_alphanumeric() || b"+/".contains(b))
-    })
+    key.as_bytes()
+        .strip_suffix(b"==")
+        .is_some_and(|key| key.len() == 22 && key.iter().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(b)))
 }
 
 /// §4.2.2: the proof that this is a WebSocket server.
@@ -221,16 +212,9 @@ mod tests {
 
     #[test]
     fn extended_connect_is_answered_200_without_headers() {
-        let parts = request(
-            Method::CONNECT,
-            Version::HTTP_2,
-            &[("sec-websocket-version", "13")],
-        );
+        let parts = request(Method::CONNECT, Version::HTTP_2, &[("sec-websocket-version", "13")]);
         let response = Opening::read(&parts, true).unwrap().unwrap().response();
-        assert_eq!(
-            (response.status(), response.headers().len()),
-            (StatusCode::OK, 0)
-        );
+        assert_eq!((response.status(), response.headers().len()), (StatusCode::OK, 0));
         assert_eq!(
             Opening::read(&parts, false),
             Ok(None),
@@ -240,10 +224,7 @@ mod tests {
 
     #[test]
     fn tokens_are_found_in_lists_and_in_any_case() {
-        assert!(opens(&upgrade_with(
-            "connection",
-            Some("keep-alive, Upgrade")
-        )));
+        assert!(opens(&upgrade_with("connection", Some("keep-alive, Upgrade"))));
         assert!(opens(&upgrade_with("connection", Some("\tUPGRADE ,close"))));
         assert!(opens(&upgrade_with("upgrade", Some("h2c, WebSocket"))));
         let mut two_lines = upgrade_with("connection", Some("keep-alive"));
@@ -255,13 +236,7 @@ mod tests {
 
     #[test]
     fn request_without_upgrade_to_websocket_is_plain_http() {
-        for upgrade in [
-            None,
-            Some("h2c"),
-            Some(""),
-            Some("websockets"),
-            Some("web socket"),
-        ] {
+        for upgrade in [None, Some("h2c"), Some(""), Some("websockets"), Some("web socket")] {
             assert_eq!(
                 Opening::read(&upgrade_with("upgrade", upgrade), false),
                 Ok(None),
@@ -274,10 +249,7 @@ mod tests {
     fn broken_upgrade_is_refused() {
         let refusal = |parts: &Parts| Opening::read(parts, false).unwrap_err();
         for connection in [None, Some("keep-alive"), Some("upgraded"), Some("")] {
-            assert_eq!(
-                refusal(&upgrade_with("connection", connection)),
-                Refusal::Connection
-            );
+            assert_eq!(refusal(&upgrade_with("connection", connection)), Refusal::Connection);
         }
         for version in [None, Some("8"), Some("13, 8"), Some("013")] {
             assert_eq!(
@@ -309,12 +281,7 @@ mod tests {
         assert_eq!(refusal(&two_keys), Refusal::Key);
         let mut parts = upgrade_with("origin", None);
         parts.method = Method::POST;
-        assert_eq!(
-            refusal(&parts),
-            Refusal::Method {
-                expected: Method::GET
-            }
-        );
+        assert_eq!(refusal(&parts), Refusal::Method { expected: Method::GET });
         parts.method = Method::GET;
         parts.version = Version::HTTP_10;
         assert_eq!(refusal(&parts), Refusal::HttpVersion(Version::HTTP_10));
@@ -322,11 +289,7 @@ mod tests {
 
     #[test]
     fn broken_extended_connect_is_refused() {
-        let parts = request(
-            Method::GET,
-            Version::HTTP_2,
-            &[("sec-websocket-version", "13")],
-        );
+        let parts = request(Method::GET, Version::HTTP_2, &[("sec-websocket-version", "13")]);
         assert_eq!(
             Opening::read(&parts, true),
             Err(Refusal::Method {
@@ -341,10 +304,7 @@ mod tests {
     fn refusal_is_a_400_that_names_the_version_where_that_helps() {
         let response = Refusal::WebSocketVersion.response();
         assert_eq!(
-            (
-                response.status(),
-                &response.headers()["sec-websocket-version"]
-            ),
+            (response.status(), &response.headers()["sec-websocket-version"]),
             (StatusCode::BAD_REQUEST, &HeaderValue::from_static("13"))
         );
         assert!(Refusal::Key.response().headers().is_empty());

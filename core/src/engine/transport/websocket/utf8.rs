@@ -12,9 +12,7 @@ pub(super) struct NotUtf8;
 pub(super) fn check_end(end: &[u8]) -> Result<u8, NotUtf8> {
     match str::from_utf8(end) {
         Ok(_) => Ok(0),
-        Err(e) if e.error_len().is_none() => {
-            u8::try_from(end.len() - e.valid_up_to()).or(Err(NotUtf8))
-        }
+        Err(e) if e.error_len().is_none() => u8::try_from(end.len() - e.valid_up_to()).or(Err(NotUtf8)),
         Err(_) => Err(NotUtf8),
     }
 }

@@ -12,10 +12,7 @@ use crate::socketio::codec::binary_ser::write_json;
 const FIRST: &str = r#"{"_placeholder":true,"num":0}"#;
 
 fn two() -> [Bytes; 2] {
-    [
-        Bytes::from_static(b"\x00\xff"),
-        Bytes::from_static(b"second"),
-    ]
+    [Bytes::from_static(b"\x00\xff"), Bytes::from_static(b"second")]
 }
 
 fn read<T: DeserializeOwned>(arg: &str) -> Result<T, serde_json::Error> {
@@ -28,10 +25,7 @@ fn bytes_and_byte_vectors_take_a_placeholder() {
     assert_eq!(read::<Vec<u8>>(FIRST).unwrap(), [0, 0xff]);
     assert_eq!(read::<[u8; 2]>(FIRST).unwrap(), [0, 0xff]);
     assert_eq!(read::<(u8, u8)>(FIRST).unwrap(), (0, 0xff));
-    assert_eq!(
-        read::<Option<Bytes>>(FIRST).unwrap(),
-        Some(two()[0].clone())
-    );
+    assert_eq!(read::<Option<Bytes>>(FIRST).unwrap(), Some(two()[0].clone()));
 }
 
 #[test]
@@ -79,10 +73,7 @@ fn strings_and_arrays_are_bytes_with_and_without_attachments() {
 #[test]
 fn only_the_first_value_is_read() {
     assert_eq!(read::<u8>("1,2").unwrap(), 1);
-    assert_eq!(
-        from_arg::<Box<RawValue>>("[1] ,2", &[]).unwrap().get(),
-        "[1]"
-    );
+    assert_eq!(from_arg::<Box<RawValue>>("[1] ,2", &[]).unwrap().get(), "[1]");
 }
 
 #[test]
@@ -92,10 +83,7 @@ fn value_keeps_the_placeholder() {
         found.unwrap(),
         json!({"a": [{"_placeholder": true, "num": 1}], "num": {"num": [1e3]}})
     );
-    assert_eq!(
-        read::<HashMap<String, u8>>(r#"{"num":7}"#).unwrap()["num"],
-        7
-    );
+    assert_eq!(read::<HashMap<String, u8>>(r#"{"num":7}"#).unwrap()["num"], 7);
     assert_eq!(read::<Box<RawValue>>(FIRST).unwrap().get(), FIRST);
 }
 
@@ -123,8 +111,7 @@ struct Flat {
 
 #[test]
 fn buffered_content_takes_bytes() {
-    let tagged =
-        read::<Tagged>(r#"{"name":"a","type":"File","data":{"num":1,"_placeholder":true}}"#);
+    let tagged = read::<Tagged>(r#"{"name":"a","type":"File","data":{"num":1,"_placeholder":true}}"#);
     assert_eq!(
         tagged.unwrap(),
         Tagged::File {
@@ -132,10 +119,7 @@ fn buffered_content_takes_bytes() {
             data: "second".into()
         }
     );
-    assert_eq!(
-        read::<Untagged>(FIRST).unwrap(),
-        Untagged::Binary(two()[0].clone())
-    );
+    assert_eq!(read::<Untagged>(FIRST).unwrap(), Untagged::Binary(two()[0].clone()));
     assert_eq!(
         read::<Untagged>(r#"{"num":[1]}"#).unwrap(),
         Untagged::Object { num: vec![1] }
@@ -211,22 +195,18 @@ fn tree() -> impl Strategy<Value = Tree> {
         prop::option::of(bytes()).prop_map(Tree::Maybe),
     ];
     leaf.prop_recursive(5, 40, 5, |tree| {
-        let keys = prop_oneof![
-            Just("num".to_owned()),
-            Just("_placeholder".to_owned()),
-            any::<String>()
-        ];
+        let keys = prop_oneof![Just("num".to_owned()), Just("_placeholder".to_owned()), any::<String>()];
         prop_oneof![
             prop::collection::vec(tree.clone(), 0..5).prop_map(Tree::List),
             prop::collection::btree_map(any::<i16>(), tree.clone(), 0..5).prop_map(Tree::Keys),
             prop::collection::hash_map(keys, tree.clone(), 0..5).prop_map(Tree::Names),
-            (tree, bytes(), prop::option::of((bytes(), any::<String>()))).prop_map(
-                |(num, bytes, wrapped)| Tree::Fields {
+            (tree, bytes(), prop::option::of((bytes(), any::<String>()))).prop_map(|(num, bytes, wrapped)| {
+                Tree::Fields {
                     num: Box::new(num),
                     _placeholder: bytes,
                     wrapped: Wrapped(wrapped),
                 }
-            ),
+            }),
         ]
     })
 }

@@ -107,11 +107,7 @@ fn depth_ends_where_serde_json_ends() {
 #[test]
 fn hundred_thousand_levels_are_refused_early() {
     for unit in ["[", "{\"a\":", "[[],", "{\"a\":{},\"b\":"] {
-        assert_eq!(
-            value(&unit.repeat(100_000)).unwrap_err().why,
-            Why::TooDeep,
-            "{unit}"
-        );
+        assert_eq!(value(&unit.repeat(100_000)).unwrap_err().why, Why::TooDeep, "{unit}");
     }
 }
 
@@ -136,11 +132,7 @@ fn event_is_split_into_name_and_arguments() {
         ("[7,1]", "7", "1"),
     ] {
         let found = event(text).unwrap();
-        assert_eq!(
-            (found.name.as_deref(), &*found.args),
-            (Some(name), args),
-            "{text}"
-        );
+        assert_eq!((found.name.as_deref(), &*found.args), (Some(name), args), "{text}");
     }
 }
 
@@ -189,14 +181,8 @@ fn lone_surrogates_are_replaced_in_place() {
     for (text, expected) in [
         (r#""\ud83d""#, r#""\ufffd""#),
         (r#""\uDE00\ud83d""#, r#""\ufffd\ufffd""#),
-        (
-            r#""\ud83d\ud83d\ude00\ude00""#,
-            r#""\ufffd\ud83d\ude00\ufffd""#,
-        ),
-        (
-            r#"{"\ud800":["\ud83d\u0041",1]}"#,
-            r#"{"\ufffd":["\ufffd\u0041",1]}"#,
-        ),
+        (r#""\ud83d\ud83d\ude00\ude00""#, r#""\ufffd\ud83d\ude00\ufffd""#),
+        (r#"{"\ud800":["\ud83d\u0041",1]}"#, r#"{"\ufffd":["\ufffd\u0041",1]}"#),
         (r#""\ud83d\n""#, r#""\ufffd\n""#),
     ] {
         assert_eq!(value(text).unwrap(), expected);
@@ -210,10 +196,7 @@ fn lone_surrogates_are_replaced_in_place() {
 fn special_bytes_are_found_at_every_offset() {
     for special in ['"', '\\', '\u{0}', '\u{1f}'] {
         for offset in 0..20 {
-            let text = "\u{e9}".repeat(offset / 2)
-                + &" ".repeat(offset % 2)
-                + &special.to_string()
-                + "~~~~~~~~~\"";
+            let text = "\u{e9}".repeat(offset / 2) + &" ".repeat(offset % 2) + &special.to_string() + "~~~~~~~~~\"";
             assert_eq!(skip_plain(text.as_bytes(), 0), offset, "{text:?}");
         }
     }
@@ -223,19 +206,13 @@ fn special_bytes_are_found_at_every_offset() {
 #[test]
 fn arguments_are_split_at_top_level_commas() {
     let split: Vec<_> = split(r#"1,"a,\"b]",[1,[2,3]],{"k,":"}"},null"#).collect();
-    assert_eq!(
-        split,
-        ["1", r#""a,\"b]""#, "[1,[2,3]]", r#"{"k,":"}"}"#, "null"]
-    );
+    assert_eq!(split, ["1", r#""a,\"b]""#, "[1,[2,3]]", r#"{"k,":"}"}"#, "null"]);
     assert_eq!(super::split("").count(), 0);
 }
 
 #[test]
 fn error_says_where() {
-    assert_eq!(
-        value("[1,x]").unwrap_err().to_string(),
-        "expected a value at byte 3"
-    );
+    assert_eq!(value("[1,x]").unwrap_err().to_string(), "expected a value at byte 3");
 }
 
 /// Pieces of which JSON is made, so that a good share of what comes out is valid or nearly so.
@@ -302,19 +279,9 @@ fn json() -> impl Strategy<Value = Value> {
 fn agrees(text: &str) -> Result<(), TestCaseError> {
     let found = value(text);
     let expected = serde_json::from_str::<IgnoredAny>(text);
-    prop_assert_eq!(
-        found.is_ok(),
-        expected.is_ok(),
-        "{:?} {:?} {:?}",
-        text,
-        found,
-        expected
-    );
+    prop_assert_eq!(found.is_ok(), expected.is_ok(), "{:?} {:?} {:?}", text, found, expected);
     if let Ok(found) = found {
-        prop_assert_eq!(
-            found.len(),
-            text.trim_matches([' ', '\n', '\r', '\t']).len()
-        );
+        prop_assert_eq!(found.len(), text.trim_matches([' ', '\n', '\r', '\t']).len());
         match serde_json::from_str::<Value>(&found) {
             Err(error) if !error.to_string().contains("number out of range") => {
                 prop_assert!(false, "{:?} {}", found, error);

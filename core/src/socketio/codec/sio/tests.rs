@@ -47,11 +47,8 @@ fn yes() -> bool {
 }
 
 fn vectors<T: DeserializeOwned>(file: &str) -> Vec<T> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("testdata/sio5")
-        .join(file);
-    let text =
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/sio5").join(file);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     text.lines()
         .map(|line| serde_json::from_str(line).expect(line))
         .collect()
@@ -86,25 +83,10 @@ fn encode(packet: &Packet<'_>) -> Option<String> {
     let (mut out, mut attachments) = (Vec::new(), Vec::new());
     match (&packet.body, packet.kind) {
         (Body::Event { name, args }, _) => {
-            write_event(
-                &mut out,
-                packet.nsp,
-                packet.id,
-                name,
-                &raw(args),
-                &mut attachments,
-            )
-            .unwrap();
+            write_event(&mut out, packet.nsp, packet.id, name, &raw(args), &mut attachments).unwrap();
         }
         (Body::Args(args), _) => {
-            write_ack(
-                &mut out,
-                packet.nsp,
-                packet.id.unwrap(),
-                &raw(args),
-                &mut attachments,
-            )
-            .unwrap();
+            write_ack(&mut out, packet.nsp, packet.id.unwrap(), &raw(args), &mut attachments).unwrap();
         }
         (Body::Object(object), _) => {
             let sid: Sid = serde_json::from_str(object).ok()?;
@@ -135,11 +117,7 @@ fn golden_packets_are_read() {
             }
         }
         assert_eq!(kind_name(packet.kind), vector.kind, "{vector:?}");
-        assert_eq!(
-            (packet.nsp, packet.id),
-            (&*vector.nsp, vector.id),
-            "{vector:?}"
-        );
+        assert_eq!((packet.nsp, packet.id), (&*vector.nsp, vector.id), "{vector:?}");
         assert_eq!(packet.attachments, vector.attachments, "{vector:?}");
         assert_eq!(
             (&name, &args, &payload),
@@ -171,25 +149,14 @@ fn golden_packets_are_written() {
 #[test]
 fn golden_refusals_are_refused_for_their_reason() {
     for vector in vectors::<Refused>("refused.jsonl") {
-        let error = decode(&vector.wire, 10)
-            .expect_err(&vector.wire)
-            .to_string();
+        let error = decode(&vector.wire, 10).expect_err(&vector.wire).to_string();
         assert!(error.contains(&vector.error), "{:?}: {error}", vector.wire);
     }
 }
 
 #[test]
 fn deep_payload_is_refused() {
-    for start in [
-        "0",
-        "2",
-        "31",
-        "4",
-        "51-",
-        "2[\"a\",",
-        "0{\"a\":",
-        "2[\"a\",{\"a\":",
-    ] {
+    for start in ["0", "2", "31", "4", "51-", "2[\"a\",", "0{\"a\":", "2[\"a\",{\"a\":"] {
         for unit in ["[", "{\"a\":"] {
             assert!(decode(&(start.to_owned() + &unit.repeat(100_000)), 10).is_err());
         }
@@ -235,20 +202,12 @@ fn bytes_make_the_packet_binary() {
     let (mut out, mut attachments) = (b"kept".to_vec(), Vec::new());
     let args = Args((1, Bytes::from_static(b"x"), [Bytes::from_static(b"y")]));
     write_event(&mut out, "/n", Some(3), "a", &args, &mut attachments).unwrap();
-    let expected =
-        r#"kept52-/n,3["a",1,{"_placeholder":true,"num":0},[{"_placeholder":true,"num":1}]]"#;
+    let expected = r#"kept52-/n,3["a",1,{"_placeholder":true,"num":0},[{"_placeholder":true,"num":1}]]"#;
     assert_eq!(String::from_utf8(out).unwrap(), expected);
     assert_eq!(attachments, ["x", "y"]);
 
     let (mut out, mut attachments) = (Vec::new(), Vec::new());
-    write_ack(
-        &mut out,
-        "/",
-        3,
-        &Bytes::from_static(b"x"),
-        &mut attachments,
-    )
-    .unwrap();
+    write_ack(&mut out, "/", 3, &Bytes::from_static(b"x"), &mut attachments).unwrap();
     assert_eq!(
         String::from_utf8(out).unwrap(),
         r#"61-3[{"_placeholder":true,"num":0}]"#
@@ -302,21 +261,9 @@ fn given() -> impl Strategy<Value = Given> {
 }
 
 /// Reads what was written, as the namespace layer does.
-fn read(
-    text: &str,
-    attachments: &[Bytes],
-    binary: Kind,
-    plain: Kind,
-) -> Result<Given, TestCaseError> {
+fn read(text: &str, attachments: &[Bytes], binary: Kind, plain: Kind) -> Result<Given, TestCaseError> {
     let packet = decode(text, 10).unwrap();
-    prop_assert_eq!(
-        packet.kind,
-        if attachments.is_empty() {
-            plain
-        } else {
-            binary
-        }
-    );
+    prop_assert_eq!(packet.kind, if attachments.is_empty() { plain } else { binary });
     prop_assert_eq!(packet.attachments, attachments.len());
     let (Body::Event { args, .. } | Body::Args(args)) = packet.body else {
         return Err(TestCaseError::fail("no arguments"));

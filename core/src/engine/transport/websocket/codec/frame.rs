@@ -131,11 +131,7 @@ pub(super) fn missing(start: &[u8]) -> usize {
         return 2 - start.len();
     };
     let short = second & 0x7f;
-    let payload = if first & 0x08 == 0 {
-        0
-    } else {
-        usize::from(short)
-    };
+    let payload = if first & 0x08 == 0 { 0 } else { usize::from(short) };
     (masked_header_size(short) + payload).saturating_sub(start.len())
 }
 
@@ -248,12 +244,7 @@ mod tests {
             let start = put_header_before(&mut buf, MAX_HEADER, Opcode::Binary);
             let (expected, size) = header(Opcode::Binary, len);
             assert_eq!(&buf[start..MAX_HEADER], &expected[..size]);
-            assert!(
-                buf[..start]
-                    .iter()
-                    .chain(&buf[MAX_HEADER..])
-                    .all(|b| *b == 0xaa)
-            );
+            assert!(buf[..start].iter().chain(&buf[MAX_HEADER..]).all(|b| *b == 0xaa));
         }
     }
 
@@ -261,14 +252,8 @@ mod tests {
     fn pong_echoes_no_more_than_what_came() {
         assert_eq!(control_frame(Opcode::Pong, b"hi"), b"\x8a\x02hi");
         assert_eq!(control_frame(Opcode::Close, b""), b"\x88\x00");
-        assert_eq!(
-            control_frame(Opcode::Close, b"\x03\xeano"),
-            b"\x88\x04\x03\xeano"
-        );
-        assert_eq!(
-            control_frame(Opcode::Pong, &[7; 200]).len(),
-            2 + MAX_CONTROL
-        );
+        assert_eq!(control_frame(Opcode::Close, b"\x03\xeano"), b"\x88\x04\x03\xeano");
+        assert_eq!(control_frame(Opcode::Pong, &[7; 200]).len(), 2 + MAX_CONTROL);
     }
 
     #[test]

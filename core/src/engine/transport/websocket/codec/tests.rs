@@ -39,23 +39,13 @@ fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes[0] = first;
     bytes[1] |= 0x80;
     bytes.extend(MASK);
-    bytes.extend(
-        payload
-            .iter()
-            .zip(MASK.iter().cycle())
-            .map(|(byte, mask)| byte ^ mask),
-    );
+    bytes.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     bytes
 }
 
 /// Feeds `wire` in pieces of these lengths, over and over; breaks after every `break_every`th
 /// event.
-fn feed_all(
-    decoder: &mut Decoder,
-    wire: &[u8],
-    pieces: &[usize],
-    break_every: usize,
-) -> (Vec<Got>, Option<Violation>) {
+fn feed_all(decoder: &mut Decoder, wire: &[u8], pieces: &[usize], break_every: usize) -> (Vec<Got>, Option<Violation>) {
     let mut got = Vec::new();
     let mut rest = wire;
     let mut lengths = pieces.iter().cycle();
@@ -86,12 +76,7 @@ fn feed_all(
 }
 
 fn decode_with_limit(wire: &[u8], max_message: usize) -> (Vec<Got>, Option<Violation>) {
-    let whole = feed_all(
-        &mut Decoder::new(max_message),
-        wire,
-        &[usize::MAX],
-        usize::MAX,
-    );
+    let whole = feed_all(&mut Decoder::new(max_message), wire, &[usize::MAX], usize::MAX);
     let bytewise = feed_all(&mut Decoder::new(max_message), wire, &[1], usize::MAX);
     assert_eq!(whole, bytewise, "how the bytes are split must not matter");
     whole
@@ -103,11 +88,7 @@ fn decode(wire: &[u8]) -> (Vec<Got>, Option<Violation>) {
 
 /// Bytes of memory held.
 fn held(decoder: &Decoder) -> usize {
-    decoder.kept.capacity()
-        + decoder
-            .message
-            .as_ref()
-            .map_or(0, |message| message.bytes.capacity())
+    decoder.kept.capacity() + decoder.message.as_ref().map_or(0, |message| message.bytes.capacity())
 }
 
 #[test]
@@ -126,12 +107,7 @@ fn decoder_is_small_and_an_idle_one_holds_nothing() {
 #[test]
 fn whole_frame_is_lent_from_the_input() {
     let mut decoder = Decoder::new(100);
-    let mut wire = [
-        masked(0x81, b"one"),
-        masked(0x82, b"two"),
-        masked(0x89, b"three"),
-    ]
-    .concat();
+    let mut wire = [masked(0x81, b"one"), masked(0x82, b"two"), masked(0x89, b"three")].concat();
     let input = wire.as_ptr_range();
     let mut events = 0;
     let fed = decoder.feed(&mut wire, |event| {
@@ -144,10 +120,7 @@ fn whole_frame_is_lent_from_the_input() {
         events += 1;
         ControlFlow::Continue(())
     });
-    assert_eq!(
-        (fed, events, held(&decoder)),
-        (Ok(ControlFlow::Continue(())), 3, 0)
-    );
+    assert_eq!((fed, events, held(&decoder)), (Ok(ControlFlow::Continue(())), 3, 0));
 }
 
 #[test]
@@ -162,9 +135,7 @@ fn frame_after_a_cut_header_is_lent_from_the_input() {
     let input = rest.as_ptr_range();
     let mut lent = Vec::new();
     let fed = decoder.feed(rest, |event| {
-        let Event::Text(text) = event else {
-            panic!("{event:?}")
-        };
+        let Event::Text(text) = event else { panic!("{event:?}") };
         lent.push((text.to_owned(), input.contains(&text.as_ptr())));
         ControlFlow::Continue(())
     });
@@ -182,11 +153,7 @@ fn what_clients_may_send_is_handed_on() {
             vec![masked(0x82, &[1; 126])],
             vec![Got::Binary(vec![1; 126])],
         ),
-        (
-            "64-bit length",
-            vec![masked(0x81, long.as_bytes())],
-            vec![text(&long)],
-        ),
+        ("64-bit length", vec![masked(0x81, long.as_bytes())], vec![text(&long)]),
         (
             "fragments with control frames in between",
             vec![
@@ -210,11 +177,7 @@ fn what_clients_may_send_is_handed_on() {
         ),
         (
             "a character cut by a fragment, with a ping in the cut",
-            vec![
-                masked(0x01, b"\xf0\x9f"),
-                masked(0x89, b""),
-                masked(0x80, b"\x98\x80"),
-            ],
+            vec![masked(0x01, b"\xf0\x9f"), masked(0x89, b""), masked(0x80, b"\x98\x80")],
             vec![Got::Ping(vec![]), text("😀")],
         ),
         (
@@ -222,11 +185,7 @@ fn what_clients_may_send_is_handed_on() {
             vec![masked(0x89, &[9; 125])],
             vec![Got::Ping(vec![9; 125])],
         ),
-        (
-            "close without a code",
-            vec![masked(0x88, b"")],
-            vec![Got::Close(None)],
-        ),
+        ("close without a code", vec![masked(0x88, b"")], vec![Got::Close(None)]),
         (
             "close with a reason, in the midst of a message",
             vec![masked(0x01, b"a"), masked(0x88, b"\x03\xe8bye")],
@@ -234,11 +193,7 @@ fn what_clients_may_send_is_handed_on() {
         ),
         (
             "anything after a close is discarded",
-            vec![
-                masked(0x88, b"\x0b\xb8"),
-                masked(0x81, b"late"),
-                vec![0xff; 40],
-            ],
+            vec![masked(0x88, b"\x0b\xb8"), masked(0x81, b"late"), vec![0xff; 40]],
             vec![Got::Close(Some((3000, String::new())))],
         ),
     ];
@@ -251,11 +206,7 @@ fn assert_refused<const N: usize>(cases: [(&str, Vec<u8>, Violation); N]) {
     for (what, wire, violation) in cases {
         assert_eq!(decode(&wire).1, Some(violation), "{what}");
         let wire = [masked(0x81, b"fine"), wire].concat();
-        assert_eq!(
-            decode(&wire),
-            (vec![text("fine")], Some(violation)),
-            "{what}, second"
-        );
+        assert_eq!(decode(&wire), (vec![text("fine")], Some(violation)), "{what}, second");
     }
 }
 
@@ -271,21 +222,9 @@ fn malformed_headers_are_refused() {
         ("rsv on a ping", masked(0xf9, b"x"), V::ReservedBits(0x70)),
         ("data opcode 3", masked(0x83, b""), V::ReservedOpcode(3)),
         ("data opcode 7", masked(0x87, b""), V::ReservedOpcode(7)),
-        (
-            "control opcode 11",
-            masked(0x8b, b""),
-            V::ReservedOpcode(11),
-        ),
-        (
-            "control opcode 15",
-            masked(0x8f, b""),
-            V::ReservedOpcode(15),
-        ),
-        (
-            "fragmented ping",
-            masked(0x09, b""),
-            V::FragmentedControl(Opcode::Ping),
-        ),
+        ("control opcode 11", masked(0x8b, b""), V::ReservedOpcode(11)),
+        ("control opcode 15", masked(0x8f, b""), V::ReservedOpcode(15)),
+        ("fragmented ping", masked(0x09, b""), V::FragmentedControl(Opcode::Ping)),
         (
             "fragmented close",
             masked(0x08, b""),
@@ -339,16 +278,8 @@ fn lengths_in_a_wrong_form_are_refused() {
 fn fragments_out_of_order_are_refused() {
     use Violation as V;
     assert_refused([
-        (
-            "continuation of nothing",
-            masked(0x80, b"x"),
-            V::LoneContinuation,
-        ),
-        (
-            "first fragment of nothing",
-            masked(0x00, b"x"),
-            V::LoneContinuation,
-        ),
+        ("continuation of nothing", masked(0x80, b"x"), V::LoneContinuation),
+        ("first fragment of nothing", masked(0x00, b"x"), V::LoneContinuation),
         (
             "text inside a fragmented text",
             [masked(0x01, b"a"), masked(0x81, b"b")].concat(),
@@ -367,11 +298,7 @@ fn bad_text_and_bad_closes_are_refused() {
     use Violation as V;
     assert_refused([
         ("bad text", masked(0x81, b"\xce\xba\xff"), V::BadText),
-        (
-            "text that ends within a character",
-            masked(0x81, b"\xce"),
-            V::BadText,
-        ),
+        ("text that ends within a character", masked(0x81, b"\xce"), V::BadText),
         ("surrogate", masked(0x81, b"\xed\xa0\x80"), V::BadText),
         (
             "fragments that end within a character",
@@ -384,11 +311,7 @@ fn bad_text_and_bad_closes_are_refused() {
             V::BadText,
         ),
         ("close of 1 byte", masked(0x88, b"\x03"), V::ShortClose),
-        (
-            "close reason",
-            masked(0x88, b"\x03\xe8\xff"),
-            V::BadCloseReason,
-        ),
+        ("close reason", masked(0x88, b"\x03\xe8\xff"), V::BadCloseReason),
     ]);
 }
 
@@ -433,14 +356,8 @@ fn close_codes_are_those_that_may_be_sent() {
             closed = Some(Got::from(event));
             ControlFlow::Continue(())
         });
-        assert_eq!(
-            fed.err(),
-            (!allowed).then_some(Violation::BadCloseCode(code))
-        );
-        assert_eq!(
-            closed,
-            allowed.then_some(Got::Close(Some((code, String::new()))))
-        );
+        assert_eq!(fed.err(), (!allowed).then_some(Violation::BadCloseCode(code)));
+        assert_eq!(closed, allowed.then_some(Got::Close(Some((code, String::new())))));
     }
 }
 
@@ -448,17 +365,9 @@ fn close_codes_are_those_that_may_be_sent() {
 fn oversize_is_refused_from_the_header_alone() {
     assert_eq!(decode_with_limit(&masked(0x81, b"0123456789"), 10).1, None);
     let header = &masked(0x82, &[0; 11])[..6];
-    let too_big = Violation::TooBig {
-        at_least: 11,
-        max: 10,
-    };
+    let too_big = Violation::TooBig { at_least: 11, max: 10 };
     assert_eq!(decode_with_limit(header, 10).1, Some(too_big));
-    let fragments = [
-        masked(0x02, &[0; 6]),
-        masked(0x89, &[0; 20]),
-        masked(0x80, &[0; 5]),
-    ]
-    .concat();
+    let fragments = [masked(0x02, &[0; 6]), masked(0x89, &[0; 20]), masked(0x80, &[0; 5])].concat();
     assert_eq!(
         decode_with_limit(&fragments[..fragments.len() - 5], 10),
         (vec![Got::Ping(vec![0; 20])], Some(too_big))
@@ -523,10 +432,7 @@ fn break_keeps_the_rest_for_later() {
     assert_eq!(one(&mut decoder, &[]), (true, false));
     assert_eq!(one(&mut decoder, &[]), (false, false));
     assert_eq!(held(&decoder), 0);
-    assert_eq!(
-        got,
-        [text("one"), text("two"), Got::Ping(b"3".into()), Got::Pong]
-    );
+    assert_eq!(got, [text("one"), text("two"), Got::Ping(b"3".into()), Got::Pong]);
 }
 
 #[test]
@@ -540,10 +446,7 @@ fn break_at_a_close_leaves_no_backlog() {
     .concat();
     let mut decoder = Decoder::new(100);
     let (got, violation) = feed_all(&mut decoder, &wire, &[usize::MAX], 1);
-    assert_eq!(
-        (got, violation),
-        (vec![text("a"), text("b"), Got::Close(None)], None)
-    );
+    assert_eq!((got, violation), (vec![text("a"), text("b"), Got::Close(None)], None));
     assert_eq!((decoder.has_backlog(), held(&decoder)), (false, 0));
 }
 
@@ -573,12 +476,7 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
         3 => any::<String>().prop_map(String::into_bytes),
         1 => prop::collection::vec(any::<u8>(), 0..300),
     ];
-    let message = (
-        payload,
-        prop::collection::vec(0..40usize, 0..5),
-        any::<bool>(),
-        0..4u8,
-    );
+    let message = (payload, prop::collection::vec(0..40usize, 0..5), any::<bool>(), 0..4u8);
     let messages = prop::collection::vec(message, 1..6).prop_map(|messages| {
         let mut wire = Vec::new();
         for (payload, cuts, as_text, control) in messages {
@@ -588,10 +486,7 @@ fn frames() -> impl Strategy<Value = Vec<u8>> {
                 let (piece, later) = rest.split_at(cut.min(rest.len()));
                 wire.extend(masked(opcode, piece));
                 if control > 0 {
-                    wire.extend(masked(
-                        if control == 1 { 0x89 } else { 0x8a },
-                        &[control; 30],
-                    ));
+                    wire.extend(masked(if control == 1 { 0x89 } else { 0x8a }, &[control; 30]));
                 }
                 (opcode, rest) = (0, later);
             }

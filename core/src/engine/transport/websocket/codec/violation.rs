@@ -63,10 +63,7 @@ impl fmt::Display for Violation {
                 f,
                 "frame with reserved bits {bits:#04x}: no extension was agreed, leave them 0"
             ),
-            Self::ReservedOpcode(opcode) => write!(
-                f,
-                "frame with reserved opcode {opcode}: use 0, 1, 2, 8, 9 or 10"
-            ),
+            Self::ReservedOpcode(opcode) => write!(f, "frame with reserved opcode {opcode}: use 0, 1, 2, 8, 9 or 10"),
             Self::FragmentedControl(opcode) => {
                 write!(f, "fragmented {opcode:?} frame: send it as one final frame")
             }
@@ -77,34 +74,23 @@ impl fmt::Display for Violation {
                 write!(f, "length {len} in too many bytes: use the shortest form")
             }
             Self::LengthTopBit(len) => {
-                write!(
-                    f,
-                    "length {len:#x} has its top bit set: send smaller frames"
-                )
+                write!(f, "length {len:#x} has its top bit set: send smaller frames")
             }
-            Self::LoneContinuation => {
-                f.write_str("continuation of nothing: begin with a text or binary frame")
-            }
+            Self::LoneContinuation => f.write_str("continuation of nothing: begin with a text or binary frame"),
             Self::UnfinishedMessage => {
                 f.write_str("message inside a fragmented one: end that with a final frame first")
             }
             Self::BadText => f.write_str("text that is not utf-8: send other bytes as binary"),
             Self::ShortClose => f.write_str("close payload of 1 byte: send a 2-byte code or none"),
-            Self::BadCloseCode(code) => write!(
-                f,
-                "close code {code}: use 1000 to 1003, 1007 to 1014 or 3000 to 4999"
-            ),
-            Self::BadCloseReason => {
-                f.write_str("close reason that is not utf-8: send text or leave it out")
-            }
+            Self::BadCloseCode(code) => write!(f, "close code {code}: use 1000 to 1003, 1007 to 1014 or 3000 to 4999"),
+            Self::BadCloseReason => f.write_str("close reason that is not utf-8: send text or leave it out"),
             Self::TooBig { at_least, max } => write!(
                 f,
                 "message of {at_least} bytes or more: send at most {max}, or raise the limit"
             ),
-            Self::TooManyFragments { max } => write!(
-                f,
-                "message in more than {max} fragments: send fewer, larger ones"
-            ),
+            Self::TooManyFragments { max } => {
+                write!(f, "message in more than {max} fragments: send fewer, larger ones")
+            }
         }
     }
 }
@@ -131,10 +117,7 @@ mod tests {
                 "close code 1005: use 1000 to 1003, 1007 to 1014 or 3000 to 4999",
             ),
             (
-                Violation::TooBig {
-                    at_least: 11,
-                    max: 10,
-                },
+                Violation::TooBig { at_least: 11, max: 10 },
                 "message of 11 bytes or more: send at most 10, or raise the limit",
             ),
         ] {
@@ -148,14 +131,7 @@ mod tests {
         assert_eq!(Violation::BadCloseCode(999).close_code(), 1002);
         assert_eq!(Violation::BadText.close_code(), 1007);
         assert_eq!(Violation::BadCloseReason.close_code(), 1007);
-        assert_eq!(
-            Violation::TooBig {
-                at_least: 2,
-                max: 1
-            }
-            .close_code(),
-            1009
-        );
+        assert_eq!(Violation::TooBig { at_least: 2, max: 1 }.close_code(), 1009);
         assert_eq!(Violation::TooManyFragments { max: 1 }.close_code(), 1009);
     }
 }
