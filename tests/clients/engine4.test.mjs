@@ -152,6 +152,12 @@ describeServers('Engine.IO 4', { contract: 'engine', concurrency: 1 }, (server) 
       });
     }
 
+    it('is never a script that another page could run, as JSONP is not enabled', async () => {
+      const reply = await request(server, `${POLLING}&j=0`);
+      assert.ok(!reply.text.includes('___eio'), reply.text);
+      assert.doesNotMatch(reply.headers['content-type'], /javascript/);
+    });
+
     it('ignores further query parameters', async () => {
       const session = await Polling.open(server, { query: '&t=abc.0&b64=1&j2=x&x=%00%ff&sid=' });
       await assertEchoes(session, '4hello');

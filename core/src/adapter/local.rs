@@ -110,7 +110,7 @@ impl Rooms {
         let excluded: HashSet<Sid, BySid> = selection
             .except
             .iter()
-            .flat_map(|room| state.room(room).into_iter().flat_map(|members| members.ids()))
+            .flat_map(|room| state.room(room).into_iter().flat_map(Group::ids))
             .chain(selection.except_socket.clone())
             .collect();
         let groups: Vec<Group> = match &selection.rooms[..] {

@@ -113,9 +113,8 @@ impl Shared {
         B: Body<Data: Buf>,
     {
         let route = self.route(&parts, verdict)?;
-        let connection = match self.session(&route)? {
-            Some(connection) => connection,
-            None => return self.shake_hands(parts, &route, verdict).await,
+        let Some(connection) = self.session(&route)? else {
+            return self.shake_hands(parts, &route, verdict).await;
         };
         if !verdict.admits() {
             return Err(Refusal::Forbidden);
@@ -146,7 +145,7 @@ impl Shared {
         if route.transport != Transport::Polling {
             return Err(Refusal::BadRequest);
         }
-        let generation = self.admit(route, verdict)?;
+        let generation = admit(route, verdict)?;
         if self.is_closing() {
             return Ok(unavailable());
         }
@@ -194,7 +193,7 @@ impl Shared {
         match self.session(&route)? {
             Some(connection) if verdict.admits() => Ok(Ok(connection)),
             Some(_) => Err(Refusal::Forbidden),
-            None => self.admit(&route, verdict).map(Err),
+            None => admit(&route, verdict).map(Err),
         }
     }
 
@@ -219,14 +218,14 @@ impl Shared {
         }
         Ok(Some(connection))
     }
+}
 
-    /// The last checks of a handshake, in the reference's order.
-    fn admit(&self, route: &Route, verdict: &Verdict) -> Result<Generation, Refusal> {
-        if !verdict.admits() {
-            return Err(Refusal::Forbidden);
-        }
-        route.generation.ok_or(Refusal::UnsupportedProtocol)
+/// The last checks of a handshake, in the reference's order.
+fn admit(route: &Route, verdict: &Verdict) -> Result<Generation, Refusal> {
+    if !verdict.admits() {
+        return Err(Refusal::Forbidden);
     }
+    route.generation.ok_or(Refusal::UnsupportedProtocol)
 }
 
 async fn poll(connection: &Connection) -> Response<ResponseBody> {
@@ -263,12 +262,11 @@ where
         }
         Err(Incomplete::Broken) => return bad_request(),
     };
-    let handled = match String::from_utf8(payload) {
-        Ok(payload) => post.handle(payload).await,
-        Err(_) => {
-            connection.close(CloseReason::ParseError);
-            Err(polling::Refused)
-        }
+    let handled = if let Ok(payload) = String::from_utf8(payload) {
+        post.handle(payload).await
+    } else {
+        connection.close(CloseReason::ParseError);
+        Err(polling::Refused)
     };
     match handled {
         Ok(()) => {

@@ -32,8 +32,8 @@
 //! let service = Engine::builder().path("/engine.io").build(Echo).service();
 //! ```
 //!
-//! A request's way: [`http`] (and [`route`]) → [`transport`] → [`driver`] → [`conn`] and
-//! [`codec`] → a [`Client`].
+//! A request's way: `http` (and `route`) → `transport` → `driver` → `conn` and `codec` → a
+//! [`Client`].
 
 use std::{
     fmt,

@@ -170,7 +170,7 @@ impl Namespace {
                 &mut handlers.disconnect,
                 Arc::new(Erased::new(handler)),
                 "on_disconnect",
-            )
+            );
         });
         self
     }

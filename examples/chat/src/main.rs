@@ -1,0 +1,295 @@
+//! A chat with rooms, for the browser.
+//!
+//! Run it, from anywhere in the repository:
+//!
+//! ```sh
+//! (cd examples/chat && npm ci)   # once: the Socket.IO client for the page
+//! cargo run -p chat
+//! ```
+//!
+//! and open <http://127.0.0.1:3000> in two tabs. `PORT` and `HOST` in the environment change the
+//! address; port 0 takes a free one.
+//!
+//! This file is the server: its handlers and how it is mounted on axum. The rules of the chat are
+//! in `chat.rs`; the page is in `public`, and `public/chat.js` begins with a list of all events.
+
+mod chat;
+
+use std::{
+    env,
+    error::Error,
+    process::ExitCode,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::Router;
+use axum_socketio::{Ack, Args, Data, EncodeError, EventError, Namespace, Sid, Socket, SocketIo, State};
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tower_http::services::ServeDir;
+
+use crate::chat::{Chat, Message, Refused, RoomSize, RoomView};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/public");
+const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/node_modules/socket.io-client/dist");
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    // The three lines that put Socket.IO next to everything else an application serves.
+    let io = socket_io()?;
+    let page = Router::new().fallback_service(ServeDir::new(PAGE));
+    let app = page.merge(axum_socketio::mount(&io));
+
+    let listener = TcpListener::bind((host(), port()?)).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app)
+        .with_graceful_shutdown(async move {
+            asked_to_stop().await;
+            io.close().await;
+        })
+        .await?;
+    Ok(())
+}
+
+/// The server with its handlers. Every handler asks for what it needs by its parameters.
+fn socket_io() -> Result<SocketIo, Box<dyn Error>> {
+    let io = SocketIo::builder()
+        .state(SharedChat::default())
+        .serve_client(CLIENT)
+        .map_err(|error| format!("{error}\n\nFor this example: cd examples/chat && npm ci"))?
+        .build();
+    io.of("/")
+        .on("login", login)
+        .on("join", join)
+        .on("say", say)
+        .on("typing", typing)
+        .on("echo", async || Ack(Args(())))
+        .on_disconnect(disconnected)
+        .on_error(|failure| {
+            if !failure.kind.is_clients_fault() {
+                eprintln!("{failure}");
+            }
+        });
+    Ok(io)
+}
+
+/// The chat, as all handlers share it. Whoever changes it tells the clients before unlocking it,
+/// so that all of them hear of all changes in the same order. Emitting never waits.
+#[derive(Clone, Default)]
+struct SharedChat(Arc<Mutex<Chat>>);
+
+impl SharedChat {
+    fn lock(&self) -> MutexGuard<'_, Chat> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Deserialize)]
+struct Login {
+    nick: String,
+    key: String,
+}
+
+#[derive(Serialize)]
+struct Welcome {
+    nick: String,
+    rooms: Vec<RoomSize>,
+}
+
+async fn login(
+    socket: Socket,
+    State(chat): State<SharedChat>,
+    Data(Login { nick, key }): Data<Login>,
+) -> Result<Ack<Reply<Welcome>>, EventError> {
+    let mut chat = chat.lock();
+    let nick = match chat.check_login(socket.id(), &nick, &key) {
+        Ok(nick) => nick,
+        Err(refused) => return no(refused),
+    };
+    if let Some(old) = chat.bearer(&nick).cloned() {
+        replace(&socket.namespace(), &old, &mut chat)?;
+    }
+    chat.log_in(socket.id(), &nick, &key);
+    let rooms = chat.rooms();
+    yes(Welcome { nick, rooms })
+}
+
+/// The same person comes again, in another tab or after a reload: the old connection goes.
+fn replace(namespace: &Namespace, old: &Sid, chat: &mut Chat) -> Result<(), EncodeError> {
+    log_out(namespace, old, chat)?;
+    if let Some(old) = namespace.socket(old) {
+        old.emit("replaced", Args(()))?;
+        old.close();
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Join {
+    room: String,
+}
+
+async fn join(
+    socket: Socket,
+    State(chat): State<SharedChat>,
+    Data(Join { room }): Data<Join>,
+) -> Result<Ack<Reply<RoomView>>, EventError> {
+    let mut chat = chat.lock();
+    let room = match chat.check_join(socket.id(), &room) {
+        Ok(room) => room,
+        Err(refused) => return no(refused),
+    };
+    if chat.place_of(socket.id()).is_none_or(|(here, _)| here != room) {
+        leave_room(&socket.namespace(), socket.id(), &mut chat)?;
+        socket.join(room_of(&room));
+        if let Some(joined) = chat.enter(socket.id(), &room) {
+            socket.to(room_of(&room)).emit("joined", joined)?;
+        }
+        socket.namespace().emit("rooms", chat.rooms())?;
+    }
+    yes(chat.view(&room))
+}
+
+#[derive(Deserialize)]
+struct Say {
+    id: String,
+    text: String,
+}
+
+async fn say(
+    socket: Socket,
+    State(chat): State<SharedChat>,
+    Data(Say { id, text }): Data<Say>,
+) -> Result<Ack<Reply<()>>, EventError> {
+    let mut chat = chat.lock();
+    match chat.say(socket.id(), &id, &text) {
+        Ok(Some(message)) => broadcast(&socket.namespace(), &message)?,
+        Ok(None) => {} // The client says it again after a reconnect, and was heard before.
+        Err(refused) => return no(refused),
+    }
+    yes(())
+}
+
+/// To the whole room, the speaker included.
+fn broadcast(namespace: &Namespace, message: &Message) -> Result<(), EncodeError> {
+    namespace.to(room_of(&message.room)).emit("message", message)
+}
+
+#[derive(Serialize)]
+struct Typing<'a> {
+    room: &'a str,
+    nick: &'a str,
+    on: bool,
+}
+
+/// To the others in the room. Volatile: it is not worth keeping for a client that is slow.
+async fn typing(socket: Socket, State(chat): State<SharedChat>, Data(on): Data<bool>) -> Result<(), EncodeError> {
+    let chat = chat.lock();
+    match chat.place_of(socket.id()) {
+        Some((room, nick)) => {
+            let others = socket.to(room_of(room)).volatile();
+            others.emit("typing", Typing { room, nick, on })
+        }
+        None => Ok(()),
+    }
+}
+
+async fn disconnected(socket: Socket, State(chat): State<SharedChat>) -> Result<(), EncodeError> {
+    log_out(&socket.namespace(), socket.id(), &mut chat.lock())
+}
+
+/// Takes somebody out of the chat; nothing happens if they are not in it (any more).
+fn log_out(namespace: &Namespace, id: &Sid, chat: &mut Chat) -> Result<(), EncodeError> {
+    leave_room(namespace, id, chat)?;
+    if chat.log_out(id) {
+        namespace.emit("rooms", chat.rooms())?;
+    }
+    Ok(())
+}
+
+fn leave_room(namespace: &Namespace, id: &Sid, chat: &mut Chat) -> Result<(), EncodeError> {
+    let Some(left) = chat.leave(id) else {
+        return Ok(());
+    };
+    let room = room_of(&left.room);
+    if let Some(socket) = namespace.socket(id) {
+        socket.leave(&room);
+    }
+    namespace.to(room).emit("left", left)
+}
+
+/// The Socket.IO room of a room of the chat: every socket is also in a room named by its id, and
+/// nobody shall join that one by its name.
+fn room_of(name: &str) -> String {
+    format!("room:{name}")
+}
+
+/// How a request is acknowledged: `{ ok: true, … }` or `{ ok: false, error }`.
+#[derive(Serialize)]
+struct Reply<T> {
+    ok: bool,
+    #[serde(flatten)]
+    value: Option<T>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "handlers return a `Result` for the `?` of their emits"
+)]
+fn yes<T>(value: T) -> Result<Ack<Reply<T>>, EventError> {
+    Ok(Ack(Reply {
+        ok: true,
+        value: Some(value),
+        error: None,
+    }))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as `yes`")]
+fn no<T>(Refused(why): Refused) -> Result<Ack<Reply<T>>, EventError> {
+    Ok(Ack(Reply {
+        ok: false,
+        value: None,
+        error: Some(why),
+    }))
+}
+
+fn host() -> String {
+    env::var("HOST").unwrap_or_else(|_| "127.0.0.1".to_owned())
+}
+
+fn port() -> Result<u16, String> {
+    let Ok(port) = env::var("PORT") else {
+        return Ok(3000);
+    };
+    port.parse()
+        .map_err(|_| format!("PORT is `{port}`, which is no port number"))
+}
+
+/// Ctrl-C, or the signal by which process managers ask.
+async fn asked_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}
