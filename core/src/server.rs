@@ -2,6 +2,7 @@
 
 use std::{
     any::{Any, TypeId},
+    borrow::Cow,
     collections::HashMap,
     fmt,
     sync::{Arc, PoisonError, RwLock},
@@ -162,8 +163,14 @@ impl SocketIo {
 
     /// The namespace of that path, made if it is not there. A leading slash may be left out.
     pub fn of(&self, path: &str) -> Namespace {
-        let path = path.strip_prefix('/').unwrap_or(path);
-        let path = format!("/{path}");
+        let path: Cow<'_, str> = if path.starts_with('/') {
+            path.into()
+        } else {
+            format!("/{path}").into()
+        };
+        if let Some(namespace) = self.core.namespace(&path) {
+            return Namespace::new(namespace);
+        }
         let mut namespaces = self.core.namespaces.write().unwrap_or_else(PoisonError::into_inner);
         let namespace = namespaces
             .entry(path.clone().into())

@@ -16,7 +16,7 @@ fn sources(below: &str) -> Vec<(String, String)> {
         } else {
             let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
             let is_test = name.ends_with("tests.rs") || name.contains("against_");
-            if name.ends_with(".rs") && !is_test {
+            if path.extension().is_some_and(|extension| extension == "rs") && !is_test {
                 let text = fs::read_to_string(&path).unwrap();
                 let code = text.split("#[cfg(test)]").next().unwrap().to_owned();
                 files.push((name, code));

@@ -30,7 +30,7 @@ class Witness {
     return this.socket.call(...args);
   }
 
-  /** Is the service as it was for this client, a client that arrives now, and a client over polling? */
+  /** Is the service as it was, for this client and for one that arrives now? */
   async isServed(server) {
     assert.deepEqual(await this.call('echo-ack', 'still here'), ['still here']);
     const newcomer = await SocketIo.connect(server);
@@ -448,7 +448,7 @@ describeServers('bad Engine.IO', { contract: 'app', env: heartbeat, concurrency:
       assert.equal((await session.get()).status, 400);
     }));
 
-  it('a POST of 100 MB is answered 413 while it streams, and costs no memory', () =>
+  it('a POST of 100 MB is refused while it streams, and costs no memory', () =>
     offence(server, joinByPolling, async (session) => {
       const base = residentBytes(server.pid);
       const { outgoing, reply } = startRequest(server, session.target, { method: 'POST' });
@@ -462,7 +462,9 @@ describeServers('bad Engine.IO', { contract: 'app', env: heartbeat, concurrency:
         peak = Math.max(peak, residentBytes(server.pid));
         sent += 1;
       }
-      assert.equal((await within(reply, 'the answer to 100 MB')).status, 413);
+      // whoever still writes when the server ends the connection may lose the answer
+      const outcome = await within(reply, 'the answer to 100 MB').then(({ status }) => status, ({ code }) => code);
+      assert.ok([413, 'EPIPE', 'ECONNRESET'].includes(outcome), `ended with ${outcome}`);
       outgoing.destroy();
       assert.ok(sent < 100, 'the whole body was taken');
       assert.ok(peak - base < 48 * MB, `grown by ${(peak - base) >> 20} MB`);

@@ -540,8 +540,8 @@ describeServers('Engine.IO 4', { contract: 'engine', concurrency: 1 }, (server) 
 
     it('probed and then silent is closed after upgradeTimeout, the session stays on polling', async () => {
       const session = await Polling.open(server);
-      const ws = await probe(server, session);
       const start = performance.now();
+      const ws = await probe(server, session);
       let open = true;
       const closed = ws.closed('the end of the silent probe', 15_000).finally(() => (open = false));
       while (open) await assertEchoes(session, '4still here');

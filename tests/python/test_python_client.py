@@ -116,12 +116,14 @@ def result(args):
 class SyncMember:
     """One connected client; `next(event)` waits for an event's arguments."""
 
-    def __init__(self, transports, namespace="/", query="", auth=None):
+    def __init__(self, transports, namespace="/", query="", auth=None, refusals=None):
         self.namespace = namespace
         self.client = socketio.Client(reconnection=False)
         self.events = {}
+        self.refusals = refusals if refusals is not None else []
         self.client.on("*", self._keep, namespace=namespace)
         self.client.on("question", self._answer, namespace=namespace)
+        self.client.on("connect_error", self._refused, namespace=namespace)
         self.client.connect(
             SERVER.url + query,
             transports=transports,
@@ -133,6 +135,9 @@ class SyncMember:
 
     def _keep(self, event, *args):
         self.events.setdefault(event, queue.Queue()).put(args)
+
+    def _refused(self, reason):
+        self.refusals.append(reason)
 
     def _answer(self, *args):
         return (*args, "answer", b"\x01")
@@ -157,10 +162,11 @@ class SyncMember:
 class AsyncMember:
     """The same over the async client, run in an event loop of its own so that one set of tests serves both."""
 
-    def __init__(self, transports, namespace="/", query="", auth=None):
+    def __init__(self, transports, namespace="/", query="", auth=None, refusals=None):
         self.namespace = namespace
         self.loop = asyncio.new_event_loop()
         self.events = {}
+        self.refusals = refusals if refusals is not None else []
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         try:
@@ -174,6 +180,7 @@ class AsyncMember:
         self.client = socketio.AsyncClient(reconnection=False)
         self.client.on("*", self._keep, namespace=self.namespace)
         self.client.on("question", self._answer, namespace=self.namespace)
+        self.client.on("connect_error", self._refused, namespace=self.namespace)
         await self.client.connect(
             SERVER.url + query,
             transports=transports,
@@ -197,6 +204,9 @@ class AsyncMember:
 
     async def _keep(self, event, *args):
         self.events.setdefault(event, queue.Queue()).put(args)
+
+    async def _refused(self, reason):
+        self.refusals.append(reason)
 
     async def _answer(self, *args):
         return (*args, "answer", b"\x01")
@@ -335,15 +345,19 @@ class Matrix:
 
     def test_admin_wants_the_token(self):
         for auth in (None, {"token": "wrong"}):
-            with self.assertRaisesRegex(socketio.exceptions.ConnectionError, "namespaces failed|unauthorized"):
-                self.open(namespace="/admin", auth=auth)
+            refusals = []
+            with self.assertRaises(socketio.exceptions.ConnectionError):
+                self.open(namespace="/admin", auth=auth, refusals=refusals)
+            self.assertEqual(refusals, [{"message": "unauthorized", "data": {"code": "E_AUTH"}}])
         for options in ({"auth": {"token": "letmein"}}, {"query": "?token=letmein"}):
             admin = self.open(namespace="/admin", **options)
             self.assertEqual(admin.next("welcome"), ("/admin", admin.id))
 
     def test_an_unknown_namespace_is_refused(self):
+        refusals = []
         with self.assertRaises(socketio.exceptions.ConnectionError):
-            self.open(namespace="/nowhere")
+            self.open(namespace="/nowhere", refusals=refusals)
+        self.assertIn(refusals, (["Invalid namespace"], [{"message": "Invalid namespace"}]))
 
     def test_outlives_a_handler_that_fails(self):
         member = self.open()

@@ -110,12 +110,13 @@ impl Rooms {
         let excluded: HashSet<Sid, BySid> = selection
             .except
             .iter()
-            .flat_map(|room| state.room(room).into_iter().flat_map(Group::ids))
+            .flat_map(|room| state.room(room))
+            .flat_map(Group::ids)
             .chain(selection.except_socket.clone())
             .collect();
         let groups: Vec<Group> = match &selection.rooms[..] {
             [] => vec![Group::Members(state.all.snapshot())],
-            rooms => rooms.iter().filter_map(|room| state.room(room)).collect(),
+            rooms => rooms.iter().flat_map(|room| state.room(room)).collect(),
         };
         drop(state);
         let mut seen = (groups.len() > 1).then(HashSet::<Sid, BySid>::default);
@@ -143,13 +144,15 @@ impl State {
         }
     }
 
-    /// The members of a room. Every socket is in the room of its own id, which takes no memory.
-    fn room(&mut self, room: &str) -> Option<Group> {
-        if let Some(members) = self.rooms.get_mut(room) {
-            return Some(Group::Members(members.snapshot()));
-        }
-        let socket = self.all.sockets.get(&Sid::parse(room)?)?;
-        Some(Group::One(socket.clone()))
+    /// The members of a room: those who joined it, and the socket whose id is the room's name,
+    /// which takes no memory.
+    fn room(&mut self, room: &str) -> impl Iterator<Item = Group> + use<> {
+        let joined = self
+            .rooms
+            .get_mut(room)
+            .map(|members| Group::Members(members.snapshot()));
+        let own = Sid::parse(room).and_then(|id| self.all.sockets.get(&id).cloned());
+        joined.into_iter().chain(own.map(Group::One))
     }
 }
 

@@ -29,7 +29,8 @@ pub(super) struct Life {
     /// The clock says that an open poll is to be answered, if only with a noop.
     pub(super) release_poll: bool,
     server: Arc<Shared>,
-    _active: Active,
+    /// Closing the server waits for this.
+    active: Option<Active>,
     /// `None` once the application was told that the connection has ended.
     client: Option<Box<dyn Client>>,
 }
@@ -66,7 +67,7 @@ impl Life {
             connection,
             release_poll: false,
             server: server.clone(),
-            _active: server.activity.begin(),
+            active: Some(server.activity.begin()),
             client: Some(client),
         })
     }
@@ -130,6 +131,11 @@ impl Life {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let client = self.client.as_ref().and_then(|client| client.deadline());
         self.conn.poll_timeout().into_iter().chain(client).min()
+    }
+
+    /// Closing the server need not wait for what is left to do with the transport.
+    pub(super) fn linger(&mut self) {
+        self.active = None;
     }
 
     /// Ends the connection for the application; what it still has to do goes on without us.

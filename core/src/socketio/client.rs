@@ -31,7 +31,7 @@ use super::{
     namespace::Shared as Namespace,
     packet::{Body, Kind, Packet, PacketError},
     reason::DisconnectReason,
-    socket::Socket,
+    socket::{Socket, Was},
     task::{Done, Occasion, Task, contain},
 };
 use crate::{
@@ -60,6 +60,8 @@ pub(crate) struct SocketClient {
     assembly: Option<Box<Assembly>>,
     /// Until when it must have joined a namespace; `None` once it has.
     join_by: Option<Instant>,
+    /// It broke the rules: nothing more is taken from it.
+    is_doomed: bool,
 }
 
 /// One socket of the client.
@@ -112,6 +114,7 @@ impl SocketClient {
             pending_bytes: 0,
             assembly: None,
             join_by,
+            is_doomed: false,
         }
     }
 
@@ -253,7 +256,7 @@ impl SocketClient {
     }
 
     /// A packet for a namespace that the client is not connected to, or is connected to already.
-    fn out_of_order(&self, nsp: &str) {
+    fn out_of_order(&mut self, nsp: &str) {
         let was_kicked = self.kicked.iter().any(|namespace| *namespace.path == *nsp)
             || self.entries.iter().any(|entry| {
                 entry.socket.path() == nsp
@@ -264,8 +267,13 @@ impl SocketClient {
             });
         if !was_kicked {
             tracing::debug!("a client broke the order of the protocol for namespace {nsp:?}: its connection is closed");
-            self.connection.close(CloseReason::ForcedServerClose);
+            self.doom(CloseReason::ForcedServerClose);
         }
+    }
+
+    fn doom(&mut self, reason: CloseReason) {
+        self.is_doomed = true;
+        self.connection.close(reason);
     }
 
     fn live(&self, nsp: &str) -> Option<usize> {
@@ -374,8 +382,12 @@ impl SocketClient {
             FailureKind::Rejected(rejection) => Frames::connect_error(nsp, &rejection.message_for_client(), None),
             _ => Frames::connect_error(nsp, EventError::INTERNAL, None),
         };
-        socket.leave_namespace(DisconnectReason::ServerNamespaceDisconnect);
-        self.connection.send_frames(frames.iter(), false);
+        if socket
+            .leave_namespace(DisconnectReason::ServerNamespaceDisconnect)
+            .is_some()
+        {
+            self.connection.send_frames(frames.iter(), false);
+        }
     }
 
     /// Lets pending handlers go on; `true` when one ended.
@@ -438,7 +450,7 @@ impl SocketClient {
         let mut index = 0;
         while let Some(entry) = self.entries.get_mut(index) {
             index += 1;
-            let Some((reason, was_connected)) = entry.socket.left() else {
+            let Some((reason, was)) = entry.socket.left() else {
                 continue;
             };
             if let Phase::Live = entry.phase {
@@ -446,7 +458,7 @@ impl SocketClient {
                 if reason == DisconnectReason::ServerNamespaceDisconnect {
                     let waiting = std::mem::take(&mut entry.waiting);
                     self.pending_bytes -= waiting.iter().map(Waiting::bytes).sum::<usize>();
-                    if was_connected {
+                    if was == Was::Connected {
                         self.kicked.push(entry.socket.shared().clone());
                     }
                 }
@@ -468,7 +480,7 @@ impl SocketClient {
             {
                 entry.phase = Phase::Disconnecting { until: now() + grace };
                 let socket = entry.socket.clone();
-                match was_connected.then(|| disconnect(&socket, reason)).flatten() {
+                match (was == Was::Connected).then(|| disconnect(&socket, reason)).flatten() {
                     Some(future) => self.run(cx, Task::new(socket, Occasion::Disconnect, future)),
                     None => self.entries.retain(|entry| entry.socket.id() != socket.id()),
                 }
@@ -519,7 +531,7 @@ impl Client for SocketClient {
         };
         if let Err(error) = taken {
             tracing::debug!("a client's packet is refused, its connection closed: {error}");
-            self.connection.close(CloseReason::ForcedClose);
+            self.doom(CloseReason::ForcedClose);
         }
         self.flow()
     }
@@ -529,12 +541,12 @@ impl Client for SocketClient {
         let now = now();
         if self.join_by.is_some_and(|by| by <= now) {
             self.join_by = None;
-            self.connection.close(CloseReason::ForcedServerClose);
+            self.doom(CloseReason::ForcedServerClose);
         }
         if self.assembly.as_ref().is_some_and(|assembly| assembly.deadline <= now) {
             tracing::debug!("a client did not send the attachments it announced: its connection is closed");
             self.assembly = None;
-            self.connection.close(CloseReason::ForcedClose);
+            self.doom(CloseReason::ForcedClose);
         }
         self.flow()
     }
@@ -574,7 +586,7 @@ impl Client for SocketClient {
 
 impl SocketClient {
     fn flow(&self) -> Flow {
-        if self.pending_bytes > self.core.config.max_pending_bytes {
+        if self.is_doomed || self.pending_bytes > self.core.config.max_pending_bytes {
             Flow::Full
         } else {
             Flow::Open

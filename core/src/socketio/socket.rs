@@ -66,8 +66,15 @@ enum Status {
     Connected,
     Left {
         reason: DisconnectReason,
-        was_connected: bool,
+        was: Was,
     },
+}
+
+/// What a socket was before it left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Was {
+    Connecting,
+    Connected,
 }
 
 /// What a socket does before it is let in.
@@ -245,11 +252,13 @@ impl Socket {
 
     /// Makes the client leave the namespace. Its connection and its other namespaces stay.
     pub fn disconnect(&self) {
-        if self.leave_namespace(DisconnectReason::ServerNamespaceDisconnect) {
-            let frames = Frames::disconnect(self.path());
-            self.0.connection.send_frames(frames.iter(), false);
-            self.0.connection.wake();
-        }
+        let frames = match self.leave_namespace(DisconnectReason::ServerNamespaceDisconnect) {
+            Some(Was::Connected) => Frames::disconnect(self.path()),
+            Some(Was::Connecting) => Frames::connect_error(self.path(), "disconnected", None),
+            None => return,
+        };
+        self.0.connection.send_frames(frames.iter(), false);
+        self.0.connection.wake();
     }
 
     /// Closes the client's connection, and with it all of its namespaces.
@@ -326,30 +335,28 @@ impl Socket {
         true
     }
 
-    /// Takes the socket out of its namespace; the first reason counts. `false`: it was out before.
-    pub(crate) fn leave_namespace(&self, reason: DisconnectReason) -> bool {
+    /// Takes the socket out of its namespace; the first reason counts. `None`: it was out before.
+    pub(crate) fn leave_namespace(&self, reason: DisconnectReason) -> Option<Was> {
         let mut state = self.lock();
-        if matches!(state.status, Status::Left { .. }) {
-            return false;
-        }
-        let was_in = matches!(state.status, Status::Connected);
-        state.status = Status::Left {
-            reason,
-            was_connected: was_in,
+        let was = match state.status {
+            Status::Connecting(_) => Was::Connecting,
+            Status::Connected => Was::Connected,
+            Status::Left { .. } => return None,
         };
+        state.status = Status::Left { reason, was };
         // Whoever waits for one is told by the drop.
         let acks = std::mem::take(&mut state.acks);
-        if was_in {
+        if was == Was::Connected {
             self.0.namespace.rooms.remove(self.id(), &state.rooms);
         }
         drop((state, acks));
-        was_in
+        Some(was)
     }
 
-    /// Why it left, once it has, and whether it had been let in.
-    pub(crate) fn left(&self) -> Option<(DisconnectReason, bool)> {
+    /// Why it left, once it has, and what it had been.
+    pub(crate) fn left(&self) -> Option<(DisconnectReason, Was)> {
         match self.lock().status {
-            Status::Left { reason, was_connected } => Some((reason, was_connected)),
+            Status::Left { reason, was } => Some((reason, was)),
             Status::Connecting(_) | Status::Connected => None,
         }
     }

@@ -24,8 +24,8 @@ use tower_socketio::{Failure, ResponseBody, SocketIo, engine::Ticket};
 /// What a pipe holds: larger than what any test but those of slow readers sends at once.
 const PIPE: usize = 1 << 20;
 
-/// Longer than any deadline of the server, and than any test.
-const NEVER: Duration = Duration::from_secs(3600);
+/// Longer than any deadline of the server.
+const NEVER: Duration = Duration::from_secs(600);
 
 /// The future's output, which must come.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
@@ -181,13 +181,16 @@ impl Ws {
 
     /// The next text message, pings being answered.
     pub(crate) async fn text(&mut self) -> String {
-        loop {
-            match self.next().await {
-                Some(Packet::Text(ping)) if ping == "2" => self.send("3").await,
-                Some(Packet::Text(text)) => return text,
-                other => panic!("not a text message: {other:?}"),
+        soon("a text message", async {
+            loop {
+                match self.receive().await {
+                    Some(Packet::Text(ping)) if ping == "2" => self.send("3").await,
+                    Some(Packet::Text(text)) => return text,
+                    other => panic!("not a text message: {other:?}"),
+                }
             }
-        }
+        })
+        .await
     }
 
     /// The next binary message.

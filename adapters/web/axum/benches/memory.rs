@@ -21,7 +21,7 @@ use std::{
 
 use axum::Router;
 use axum_socketio::{Data, RawArgs, Socket, SocketIo};
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Stats, StatsAlloc};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 #[global_allocator]
@@ -71,12 +71,11 @@ fn measure() -> bool {
     clients.tell("close");
     let start = settled(&io, 0);
 
-    let before = Now::take();
     clients.tell(&format!("connect {CLIENTS} plain"));
     let idle = settled(&io, CLIENTS);
     table.limited("idle client: heap bytes", idle.heap_since(&start), 2_560.0);
     table.limited("idle client: resident bytes", idle.resident_since(&start), 4_096.0);
-    let connects = per(idle.allocations - before.allocations, CLIENTS);
+    let connects = per(idle.allocations - start.allocations, CLIENTS);
 
     clients.tell("echo echo 10");
     let echo = echo(&mut clients, "echo");
@@ -88,14 +87,14 @@ fn measure() -> bool {
 
     let text = "x".repeat(64);
     broadcast(&io, &mut clients, &text);
-    let before = Now::take();
+    let before = HEAP.stats();
     for _ in 0..BROADCASTS {
         broadcast(&io, &mut clients, &text);
     }
-    let after = Now::take();
+    let asked = HEAP.stats() - before;
     let recipients = BROADCASTS * CLIENTS;
-    let allocations = per(after.allocations - before.allocations, recipients);
-    let bytes = per(after.allocated - before.allocated, recipients);
+    let allocations = per(allocations(&asked), recipients);
+    let bytes = per(asked.bytes_allocated, recipients);
     table.limited("broadcast of 64 B, a recipient: allocations", allocations, 0.05);
     table.limited("broadcast of 64 B, a recipient: bytes allocated", bytes, 1.0);
 
@@ -135,9 +134,9 @@ fn server() -> SocketIo {
 
 fn echo(clients: &mut Commander, event: &str) -> f64 {
     let command = format!("echo {event} {ECHOES}");
-    let before = Now::take();
+    let before = HEAP.stats();
     clients.tell(&command);
-    per(Now::take().allocations - before.allocations, ECHOES)
+    per(allocations(&(HEAP.stats() - before)), ECHOES)
 }
 
 fn broadcast(io: &SocketIo, clients: &mut Commander, text: &str) {
@@ -145,25 +144,15 @@ fn broadcast(io: &SocketIo, clients: &mut Commander, text: &str) {
     clients.tell("receive");
 }
 
-/// What the server holds and has ever asked for.
-struct Now {
+/// The server at rest.
+struct Rest {
     heap: usize,
     resident: usize,
+    /// Since it began.
     allocations: usize,
-    allocated: usize,
 }
 
-impl Now {
-    fn take() -> Self {
-        let stats = HEAP.stats();
-        Self {
-            heap: stats.bytes_allocated - stats.bytes_deallocated,
-            resident: 1024 * proc_number("/proc/self/status", "VmRSS:"),
-            allocations: stats.allocations + stats.reallocations,
-            allocated: stats.bytes_allocated,
-        }
-    }
-
+impl Rest {
     fn heap_since(&self, start: &Self) -> f64 {
         per(self.heap.saturating_sub(start.heap), CLIENTS)
     }
@@ -174,18 +163,26 @@ impl Now {
 }
 
 /// Waits until that many clients are connected and the server rests.
-fn settled(io: &SocketIo, clients: usize) -> Now {
+fn settled(io: &SocketIo, clients: usize) -> Rest {
     let mut before = usize::MAX;
     for _ in 0..100 {
         sleep(Duration::from_millis(200));
-        let heap = HEAP.stats();
-        let heap = heap.bytes_allocated - heap.bytes_deallocated;
+        let stats = HEAP.stats();
+        let heap = stats.bytes_allocated - stats.bytes_deallocated;
         if io.clients_count() == clients && heap == before {
-            return Now::take();
+            return Rest {
+                heap,
+                resident: 1024 * proc_number("/proc/self/status", "VmRSS:"),
+                allocations: allocations(&stats),
+            };
         }
         before = heap;
     }
     panic!("the server does not come to rest with {clients} clients");
+}
+
+fn allocations(stats: &Stats) -> usize {
+    stats.allocations + stats.reallocations
 }
 
 #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
@@ -278,8 +275,7 @@ struct Clients {
     buffer: Vec<u8>,
 }
 
-const BROWSER: &str = "Origin: https://chat.example.com\r\n\
-    Pragma: no-cache\r\n\
+const BROWSER: &str = "Pragma: no-cache\r\n\
     Cache-Control: no-cache\r\n\
     User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36\r\n\
     Accept-Encoding: gzip, deflate, br, zstd\r\n\
@@ -303,11 +299,14 @@ impl Clients {
             let order = order?;
             match *order.split(' ').collect::<Vec<_>>() {
                 ["connect", count, headers] => {
-                    let cookies = format!("Cookie: session={}; _ga={}\r\n", "s".repeat(320), "g".repeat(64));
-                    let headers = if headers == "browser" {
-                        BROWSER.to_owned() + &cookies
-                    } else {
-                        String::new()
+                    let headers = match headers {
+                        "browser" => format!(
+                            "{BROWSER}Origin: http://{}\r\nCookie: session={}; _ga={}\r\n",
+                            self.server,
+                            "s".repeat(320),
+                            "g".repeat(64),
+                        ),
+                        _ => String::new(),
                     };
                     for _ in 0..number(count) {
                         self.connect(&headers)?;
@@ -356,6 +355,7 @@ impl Clients {
             stream.read_exact(&mut byte)?;
             head.push(byte[0]);
         }
+        assert!(head.starts_with(b"HTTP/1.1 101 "), "refused");
         self.streams.push(stream);
         let client = self.streams.len() - 1;
         self.receive(client)?;

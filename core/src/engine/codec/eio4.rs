@@ -163,7 +163,7 @@ mod tests {
             assert_eq!(frame.packet(), packet.as_bytes());
             assert_eq!(
                 frame.websocket()[..],
-                [&[0x81, packet.len() as u8], packet.as_bytes()].concat()
+                [&[0x81, u8::try_from(packet.len()).unwrap()], packet.as_bytes()].concat()
             );
         }
     }

@@ -42,14 +42,20 @@ impl Heartbeat {
         }
     }
 
+    /// Nothing was read for that long, so nothing could be heard.
     pub(super) fn postpone(&mut self, by: Duration) {
-        match &mut self.phase {
-            Phase::Quiet(at) | Phase::Asked { dead_at: at, .. } => *at += by,
+        if let Phase::Asked { dead_at, .. } = &mut self.phase {
+            *dead_at += by;
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> Step {
+    /// A client that is not listened to is pinged still: that is how a broken network shows.
+    pub(super) fn handle_timeout(&mut self, now: Instant, stalled: bool) -> Step {
         match self.phase {
+            Phase::Quiet(ping_at) if ping_at <= now && stalled => {
+                self.phase = Phase::Quiet(now + self.interval);
+                Step::Ping
+            }
             Phase::Quiet(ping_at) if ping_at <= now => {
                 self.phase = Phase::Asked {
                     dead_at: now + self.timeout,
@@ -57,14 +63,15 @@ impl Heartbeat {
                 };
                 Step::Ping
             }
-            Phase::Asked { dead_at, .. } if dead_at <= now => Step::Close(CloseReason::PingTimeout),
+            Phase::Asked { dead_at, .. } if dead_at <= now && !stalled => Step::Close(CloseReason::PingTimeout),
             Phase::Quiet(_) | Phase::Asked { .. } => Step::Nothing,
         }
     }
 
-    pub(super) fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self, stalled: bool) -> Option<Instant> {
         match self.phase {
-            Phase::Quiet(at) | Phase::Asked { dead_at: at, .. } => at,
+            Phase::Asked { .. } if stalled => None,
+            Phase::Quiet(at) | Phase::Asked { dead_at: at, .. } => Some(at),
         }
     }
 }

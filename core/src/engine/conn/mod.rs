@@ -125,15 +125,12 @@ impl Conn {
                 return Step::ReleasePoll;
             }
         }
-        if self.stalled_since.is_some() {
-            return Step::Nothing;
-        }
-        self.heartbeat.handle_timeout(now)
+        self.heartbeat.handle_timeout(now, self.stalled_since.is_some())
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), at the latest.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let heartbeat = self.stalled_since.is_none().then(|| self.heartbeat.deadline());
+        let heartbeat = self.heartbeat.deadline(self.stalled_since.is_some());
         let upgrade = self
             .upgrade
             .as_ref()
@@ -169,8 +166,8 @@ mod tests {
             }
         }
 
-        fn at(&mut self, seconds: f64) -> Step {
-            self.now = self.start + Duration::from_secs_f64(seconds);
+        fn at(&mut self, milliseconds: u64) -> Step {
+            self.now = self.start + Duration::from_millis(milliseconds);
             self.conn.handle_timeout(self.now)
         }
 
@@ -178,35 +175,35 @@ mod tests {
             self.conn.handle_packet(self.now, signal)
         }
 
-        fn deadline(&self) -> f64 {
-            (self.conn.poll_timeout().unwrap() - self.start).as_secs_f64()
+        fn deadline(&self) -> u128 {
+            (self.conn.poll_timeout().unwrap() - self.start).as_millis()
         }
     }
 
     #[test]
     fn the_first_ping_goes_out_after_one_interval() {
         let mut pair = Pair::new();
-        assert_eq!(pair.deadline(), 25.0);
-        assert_eq!(pair.at(24.9), Step::Nothing);
-        assert_eq!(pair.at(25.0), Step::Ping);
-        assert_eq!(pair.deadline(), 45.0);
+        assert_eq!(pair.deadline(), 25_000);
+        assert_eq!(pair.at(24_900), Step::Nothing);
+        assert_eq!(pair.at(25_000), Step::Ping);
+        assert_eq!(pair.deadline(), 45_000);
     }
 
     #[test]
     fn a_missed_pong_ends_the_connection() {
         let mut pair = Pair::new();
-        pair.at(25.0);
-        assert_eq!(pair.at(44.9), Step::Nothing);
-        assert_eq!(pair.at(45.0), Step::Close(CloseReason::PingTimeout));
+        pair.at(25_000);
+        assert_eq!(pair.at(44_900), Step::Nothing);
+        assert_eq!(pair.at(45_000), Step::Close(CloseReason::PingTimeout));
     }
 
     #[test]
     fn a_pong_starts_the_next_interval() {
         let mut pair = Pair::new();
         for beat in 0..1000 {
-            let base = f64::from(beat) * 26.0;
-            assert_eq!(pair.at(base + 25.0), Step::Ping);
-            pair.at(base + 26.0);
+            let base = beat * 26_000;
+            assert_eq!(pair.at(base + 25_000), Step::Ping);
+            pair.at(base + 26_000);
             assert_eq!(pair.receive(&Signal::Pong), Step::Nothing);
         }
     }
@@ -214,24 +211,24 @@ mod tests {
     #[test]
     fn one_message_restarts_the_wait_for_a_pong_and_a_second_does_not() {
         let mut pair = Pair::new();
-        pair.at(25.0);
-        pair.at(30.0);
+        pair.at(25_000);
+        pair.at(30_000);
         assert_eq!(pair.receive(&Signal::Text("a")), Step::Deliver);
-        assert_eq!(pair.deadline(), 50.0);
-        pair.at(49.0);
+        assert_eq!(pair.deadline(), 50_000);
+        pair.at(49_000);
         pair.receive(&Signal::Text("b"));
-        assert_eq!(pair.deadline(), 50.0);
-        assert_eq!(pair.at(50.0), Step::Close(CloseReason::PingTimeout));
+        assert_eq!(pair.deadline(), 50_000);
+        assert_eq!(pair.at(50_000), Step::Close(CloseReason::PingTimeout));
     }
 
     #[test]
     fn pongs_that_nobody_asked_for_change_no_more_than_the_next_ping() {
         let mut pair = Pair::new();
-        pair.at(10.0);
+        pair.at(10_000);
         for _ in 0..1000 {
             assert_eq!(pair.receive(&Signal::Pong), Step::Nothing);
         }
-        assert_eq!(pair.deadline(), 35.0);
+        assert_eq!(pair.deadline(), 35_000);
     }
 
     #[test]
@@ -247,14 +244,14 @@ mod tests {
     #[test]
     fn polls_are_released_at_once_and_then_every_100_ms_while_a_client_upgrades() {
         let mut pair = Pair::new();
-        pair.at(1.0);
+        pair.at(1_000);
         assert!(pair.conn.handle_probe(pair.now));
-        assert_eq!(pair.at(1.0), Step::ReleasePoll);
-        assert_eq!(pair.at(1.05), Step::Nothing);
-        assert_eq!(pair.at(1.1), Step::ReleasePoll);
+        assert_eq!(pair.at(1_000), Step::ReleasePoll);
+        assert_eq!(pair.at(1_050), Step::Nothing);
+        assert_eq!(pair.at(1_100), Step::ReleasePoll);
         pair.conn.handle_probe_end();
-        assert_eq!(pair.at(1.2), Step::Nothing);
-        assert_eq!(pair.deadline(), 25.0);
+        assert_eq!(pair.at(1_200), Step::Nothing);
+        assert_eq!(pair.deadline(), 25_000);
     }
 
     #[test]
@@ -262,7 +259,7 @@ mod tests {
         let mut pair = Pair::new();
         assert!(pair.conn.handle_probe(pair.now));
         assert!(!pair.conn.handle_probe(pair.now));
-        pair.at(10.0);
+        pair.at(10_000);
         assert!(pair.conn.handle_probe(pair.now));
         pair.conn.handle_probe_end();
         assert!(pair.conn.handle_probe(pair.now));
@@ -271,21 +268,32 @@ mod tests {
     #[test]
     fn heartbeats_go_on_during_a_probe() {
         let mut pair = Pair::new();
-        pair.at(24.95);
+        pair.at(24_950);
         pair.conn.handle_probe(pair.now);
-        assert_eq!(pair.at(24.96), Step::ReleasePoll);
-        assert_eq!(pair.at(25.0), Step::Ping);
+        assert_eq!(pair.at(24_960), Step::ReleasePoll);
+        assert_eq!(pair.at(25_000), Step::Ping);
     }
 
     #[test]
     fn time_spent_stalled_does_not_count_against_the_client() {
         let mut pair = Pair::new();
-        pair.at(25.0);
-        pair.at(30.0);
+        pair.at(25_000);
+        pair.at(30_000);
         pair.conn.handle_stall(pair.now);
         assert_eq!(pair.conn.poll_timeout(), None);
-        assert_eq!(pair.at(1000.0), Step::Nothing);
+        assert_eq!(pair.at(1_000_000), Step::Nothing);
         pair.conn.handle_resume(pair.now);
-        assert_eq!(pair.deadline(), 45.0 + 970.0);
+        assert_eq!(pair.deadline(), 45_000 + 970_000);
+    }
+
+    #[test]
+    fn pings_go_out_while_stalled_and_nobody_dies_of_them() {
+        let mut pair = Pair::new();
+        pair.conn.handle_stall(pair.now);
+        for beat in 1..100 {
+            assert_eq!(pair.at(beat * 25_000), Step::Ping);
+        }
+        pair.conn.handle_resume(pair.now);
+        assert_eq!(pair.deadline(), 2_500_000);
     }
 }

@@ -338,7 +338,8 @@ impl Carrier {
             reason,
             Some(CloseReason::ForcedClose | CloseReason::ForcedServerClose | CloseReason::ServerShuttingDown)
         );
-        if by_server {
+        if let Some(life) = self.life.as_mut().filter(|_| by_server) {
+            life.linger();
             self.lingers_until.get_or_insert_with(|| now() + LINGER);
         }
         !by_server

@@ -40,6 +40,8 @@ impl Ticket {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let Self { server, purpose } = self;
+        // Closing the server waits for the goodbye too.
+        let _active = server.activity.begin();
         let mut wire = Wire::new(io, server.config.max_payload);
         let life = match purpose {
             Purpose::Begin(handshake) => Life::begin(&server, Transport::WebSocket, handshake),
