@@ -26,6 +26,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{mpsc, oneshot},
+    task::JoinHandle,
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async,
@@ -209,11 +210,16 @@ async fn what_middleware_puts_on_the_request_reaches_the_handlers() {
 #[tokio::test]
 async fn a_client_without_what_a_connect_handler_asks_for_is_not_let_in() {
     let io = SocketIo::builder().build();
-    io.of("/").on_connect(async |_: Extension<User>| Ok::<_, Refusal>(()));
+    io.of("/a").on_connect(async |_: Extension<User>| {});
+    io.of("/b").on_connect(async |_: Extension<User>| Ok::<_, Refusal>(()));
     let app = axum_socketio::mount(&io).layer(middleware::from_fn(authenticate));
-    let mut client = serve(app).await.engine("/socket.io/").await;
-    client.say("40").await;
-    assert_eq!(client.hear().await, r#"44{"message":"internal error"}"#);
+    let mut client = serve(app).await.try_websocket("/socket.io/", &[]).await.unwrap();
+    assert!(client.hear().await.starts_with("0{"));
+    for namespace in ["/a", "/b"] {
+        client.say(&format!("40{namespace},")).await;
+        let refusal = format!(r#"44{namespace},{{"message":"internal error"}}"#);
+        assert_eq!(client.hear().await, refusal);
+    }
 }
 
 #[tokio::test]
@@ -232,24 +238,33 @@ async fn the_handshake_has_the_requests_headers_and_query() {
 }
 
 #[tokio::test]
-async fn the_peers_address_is_known_where_axum_knows_it() {
+async fn the_peers_address_is_known_to_mount_where_axum_tells_it() {
     let io = SocketIo::builder().build();
     io.of("/")
         .on("peer", async |handshake: Handshake| Ack(handshake.peer_addr()));
-    let app = axum_socketio::mount(&io);
+    let app = axum_socketio::mount(&io).nest_service("/bare", io.service());
+    let untold = serve(app.clone()).await;
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let server = Server(listener.local_addr().unwrap());
-    let told = app.clone().into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, told).await });
-    let mut client = server.websocket("/socket.io/").await;
-    client.say(r#"420["peer"]"#).await;
-    let address = client.inner.get_ref().local_addr().unwrap();
-    assert_eq!(client.hear().await, format!(r#"430["{address}"]"#));
+    let told = Server(listener.local_addr().unwrap());
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, app).await });
 
-    let mut client = serve(app).await.websocket("/socket.io/").await;
-    client.say(r#"420["peer"]"#).await;
-    assert_eq!(client.hear().await, "430[null]");
+    for (server, path, is_known) in [
+        (told, "/socket.io/", true),
+        (told, "/bare/", false),
+        (untold, "/socket.io/", false),
+    ] {
+        let mut client = server.websocket(path).await;
+        client.say(r#"420["peer"]"#).await;
+        let address = client.inner.get_ref().local_addr().unwrap();
+        let answer = if is_known {
+            format!(r#"430["{address}"]"#)
+        } else {
+            "430[null]".to_owned()
+        };
+        assert_eq!(client.hear().await, answer);
+    }
 }
 
 // ---- Beneath other people's layers ----
@@ -458,21 +473,18 @@ async fn closing_ends_connections_and_refuses_new_ones() {
     let io = SocketIo::builder().state(left).build();
     io.of("/").on_disconnect(tell_leave);
     let app = Router::new().route("/", get(async || "hello"));
-    let server = serve(app.merge(axum_socketio::mount(&io))).await;
+    let (app, mut polls) = telling_of_polls(app.merge(axum_socketio::mount(&io)));
+    let server = serve(app).await;
     let mut websocket = server.websocket("/socket.io/").await;
-    let polling = server.polling("/socket.io/").await;
-    let url = polling.url.clone();
-    let poll = tokio::spawn(async move { server.get(&url).await });
-    io.emit("last", "words").unwrap();
+    let poll = server.polling("/socket.io/").await.poll_until_the_end(&mut polls).await;
 
-    within(io.close()).await;
-    for _ in 0..2 {
-        assert_eq!(leaves.try_recv().unwrap(), "server shutting down");
-    }
-    assert_eq!(websocket.hear().await, r#"42["last","words"]"#);
-    websocket.ends().await;
-    let polled = within(poll).await.unwrap();
-    assert!(polled.body().starts_with(br#"42["last","words"]"#), "{polled:?}");
+    tokio::join!(websocket.ends(), async {
+        within(io.close()).await;
+        for _ in 0..2 {
+            assert_eq!(leaves.try_recv().unwrap(), "server shutting down");
+        }
+    });
+    assert_eq!(within(poll).await.unwrap().body(), "1");
 
     let handshake = server.get("/socket.io/?EIO=4&transport=polling").await;
     assert_eq!(handshake.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -482,24 +494,46 @@ async fn closing_ends_connections_and_refuses_new_ones() {
 }
 
 #[tokio::test]
+async fn closing_sends_what_was_emitted_before() {
+    let io = echo_server();
+    let server = serve(axum_socketio::mount(&io)).await;
+    let mut websocket = server.websocket("/socket.io/").await;
+    let mut polling = server.polling("/socket.io/").await;
+    io.emit("last", "words").unwrap();
+    tokio::join!(within(io.close()), async {
+        assert_eq!(websocket.hear().await, r#"42["last","words"]"#);
+        websocket.ends().await;
+    });
+    assert!(polling.hear().await.starts_with(r#"42["last","words"]"#));
+}
+
+#[tokio::test]
 async fn a_graceful_shutdown_that_closes_first_ends_while_clients_are_connected() {
     let io = echo_server();
-    let app = axum_socketio::mount(&io);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let server = Server(listener.local_addr().unwrap());
-    let (stop, stopped) = oneshot::channel::<()>();
-    let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
-        stopped.await.unwrap();
-        io.close().await;
-    });
-    let serving = tokio::spawn(async move { serving.await });
+    let closing = io.clone();
+    let (server, mut polls, stop, serving) = serve_until_stopped(&io, async move || closing.close().await).await;
     let mut websocket = server.websocket("/socket.io/").await;
     let polling = server.polling("/socket.io/").await;
-    let poll = tokio::spawn(async move { server.get(&polling.url).await });
+    let poll = polling.poll_until_the_end(&mut polls).await;
     stop.send(()).unwrap();
+    tokio::join!(websocket.ends(), async { within(serving).await.unwrap().unwrap() });
+    assert_eq!(within(poll).await.unwrap().body(), "1");
+}
+
+#[tokio::test]
+async fn a_graceful_shutdown_that_does_not_close_waits_for_polls() {
+    let io = echo_server();
+    let (server, mut polls, stop, serving) = serve_until_stopped(&io, async || {}).await;
+    let polling = server.polling("/socket.io/").await;
+    let poll = polling.poll_until_the_end(&mut polls).await;
+    stop.send(()).unwrap();
+    while TcpStream::connect(server.0).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!serving.is_finished());
+    io.emit("now", "go").unwrap();
     within(serving).await.unwrap().unwrap();
-    websocket.ends().await;
-    within(poll).await.unwrap();
+    assert_eq!(within(poll).await.unwrap().body(), r#"42["now","go"]"#);
 }
 
 // ---- The server ----
@@ -531,6 +565,36 @@ async fn serve(app: Router) -> Server {
     let server = Server(listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
     server
+}
+
+/// What tells that a poll has come, by its URL.
+type Polls = mpsc::UnboundedReceiver<String>;
+
+fn telling_of_polls(app: Router) -> (Router, Polls) {
+    let (tell, polls) = mpsc::unbounded_channel();
+    let layer = middleware::from_fn(move |request: Request, next: Next| {
+        if request.method() == Method::GET {
+            tell.send(request.uri().to_string()).unwrap();
+        }
+        next.run(request)
+    });
+    (app.layer(layer), polls)
+}
+
+/// Serves the endpoint until told to stop, and then does `first` before axum shuts down.
+async fn serve_until_stopped<F: Future<Output = ()> + Send>(
+    io: &SocketIo,
+    first: impl FnOnce() -> F + Send + 'static,
+) -> (Server, Polls, oneshot::Sender<()>, JoinHandle<std::io::Result<()>>) {
+    let (app, polls) = telling_of_polls(axum_socketio::mount(io));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = Server(listener.local_addr().unwrap());
+    let (stop, stopped) = oneshot::channel();
+    let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
+        stopped.await.unwrap();
+        first().await;
+    });
+    (server, polls, stop, tokio::spawn(async move { serving.await }))
 }
 
 async fn within<T>(future: impl Future<Output = T>) -> T {
@@ -629,13 +693,6 @@ impl Server {
         client
     }
 
-    /// A client that has joined no namespace.
-    async fn engine(self, path: &str) -> WebSocket<TcpStream> {
-        let mut client = self.try_websocket(path, &[]).await.unwrap();
-        assert!(client.hear().await.starts_with("0{"));
-        client
-    }
-
     async fn try_websocket(self, path: &str, headers: &[(&str, &str)]) -> Result<WebSocket<TcpStream>, StatusCode> {
         let mark = if path.contains('?') { '&' } else { '?' };
         self.raw_websocket(&format!("{path}{mark}EIO=4&transport=websocket"), headers)
@@ -700,6 +757,18 @@ impl Polling {
         let response = self.server.get(&self.url).await;
         assert_eq!(response.status(), StatusCode::OK);
         String::from_utf8(response.into_body().into()).unwrap()
+    }
+
+    /// Polls once more, and goes on when the server has the poll.
+    async fn poll_until_the_end(self, polls: &mut Polls) -> JoinHandle<Response<Bytes>> {
+        let url = format!("{}&last", self.url);
+        while polls.try_recv().is_ok() {}
+        let poll = tokio::spawn({
+            let url = url.clone();
+            async move { self.server.get(&url).await }
+        });
+        assert_eq!(within(polls.recv()).await.unwrap(), url);
+        poll
     }
 
     /// Where a WebSocket takes it over.
