@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Buf;
+use futures_util::{FutureExt as _, future::OptionFuture};
 use http::{Request, Response, header::UPGRADE, request::Parts};
 use http_body::Body;
 use http_body_util::Either;
@@ -72,11 +73,11 @@ impl Service {
                 // Without it the server below cannot hand over its stream; then the ticket's drop
                 // ends what had begun.
                 if let Some(upgrade) = upgrade {
-                    tokio::spawn(async move {
-                        if let Ok(io) = upgrade.await {
-                            ticket.drive(TokioIo::new(io)).await;
-                        }
-                    });
+                    // Not an async block: that would have room for both stages at once.
+                    tokio::spawn(upgrade.then(|io| {
+                        let drive = io.map(|io| ticket.drive(TokioIo::new(io)));
+                        OptionFuture::from(drive.ok())
+                    }));
                 }
                 response
             }

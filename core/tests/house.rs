@@ -64,7 +64,7 @@ fn only_generation_route_and_codecs_name_a_generation() {
         .into_iter()
         .filter(|(name, _)| !name.contains("codec") && !matches!(&**name, "engine/generation.rs" | "engine/route.rs"))
         .collect();
-    assert_free_of(&elsewhere, &["Generation::Eio4"]);
+    assert_free_of(&elsewhere, &["Generation::Eio4", "eio4"]);
 }
 
 #[test]

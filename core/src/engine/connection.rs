@@ -10,9 +10,10 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
+    codec::frame::Frame,
     conn::exchange::{Exchange, Overlap, RequestKind},
     driver::Life,
-    frame::Frame,
+    generation::Generation,
     outbox::Outbox,
     reason::CloseReason,
     sid::Sid,
@@ -28,6 +29,7 @@ pub struct Connection(Arc<Shared>);
 
 struct Shared {
     sid: Sid,
+    generation: Generation,
     /// Bytes that may wait before a further message cuts the client off.
     outbox_limit: usize,
     state: Mutex<State>,
@@ -70,9 +72,10 @@ pub(super) struct Work {
 }
 
 impl Connection {
-    pub(super) fn new(outbox_limit: usize, transport: Transport) -> Self {
+    pub(super) fn new(generation: Generation, transport: Transport, outbox_limit: usize) -> Self {
         Self(Arc::new(Shared {
             sid: Sid::random(),
+            generation,
             outbox_limit,
             state: Mutex::new(State {
                 outbox: Outbox::default(),
@@ -92,6 +95,11 @@ impl Connection {
     /// The connection's id. It is the key to the session: never show it to other clients.
     pub fn id(&self) -> &Sid {
         &self.0.sid
+    }
+
+    /// Which generation of the protocol the client speaks.
+    pub fn generation(&self) -> Generation {
+        self.0.generation
     }
 
     /// The transport in use at this moment.

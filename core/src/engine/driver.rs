@@ -14,7 +14,7 @@ use std::{
 use super::{
     Client, Flow, Message, Shared,
     activity::Active,
-    codec::{Signal, eio4},
+    codec::Signal,
     conn::{Conn, Step},
     connection::Connection,
     reason::CloseReason,
@@ -58,8 +58,8 @@ pub(super) enum Turn {
 impl Life {
     /// A client has shaken hands: it is registered, and its application begins.
     pub(super) fn begin(server: &Arc<Shared>, transport: Transport, handshake: Handshake) -> Box<Self> {
-        let connection = Connection::new(server.config.max_outbox_bytes, transport);
-        connection.send_control(server.open_packet(connection.id(), transport));
+        let connection = Connection::new(handshake.generation(), transport, server.config.max_outbox_bytes);
+        connection.send_control(server.open_packet(&connection, transport));
         server.registry.insert(&connection);
         let client = server.upper.open(&connection, handshake);
         Box::new(Self {
@@ -152,7 +152,9 @@ impl Life {
     fn take_step(&mut self, step: Step) -> Received {
         match step {
             Step::Nothing | Step::Deliver => {}
-            Step::Ping => self.connection.send_control(eio4::control(&Signal::Ping(""))),
+            Step::Ping => self
+                .connection
+                .send_control(self.connection.generation().control(&Signal::Ping(""))),
             Step::ReleasePoll => self.release_poll = true,
             Step::Close(reason) => {
                 self.close(reason);

@@ -1,6 +1,9 @@
-//! The generations of the protocol, and which one a client speaks.
+//! The generations of the protocol: which one a client speaks, and which codec that means. Chosen
+//! once, at the handshake; nobody else asks.
 
 use std::fmt;
+
+use super::codec::{Malformed, Signal, eio4, frame::Frame};
 
 /// A generation of the protocol, named by what users know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +19,41 @@ impl Generation {
         match eio {
             Some("4") => Some(Self::Eio4),
             _ => None,
+        }
+    }
+
+    /// One packet: a WebSocket text frame.
+    pub(super) fn decode(self, packet: &str) -> Result<Signal<'_>, Malformed> {
+        match self {
+            Self::Eio4 => eio4::decode(packet),
+        }
+    }
+
+    /// The first packet of a polling payload, and how many bytes it and its separator take.
+    pub(super) fn decode_first(self, payload: &str) -> (Result<Signal<'_>, Malformed>, usize) {
+        match self {
+            Self::Eio4 => eio4::decode_first(payload),
+        }
+    }
+
+    /// Frames as one polling payload.
+    pub(super) fn encode_payload(self, frames: &[Frame]) -> Vec<u8> {
+        match self {
+            Self::Eio4 => eio4::encode_payload(frames),
+        }
+    }
+
+    /// The first packet of a connection, with what the client must know of it.
+    pub(super) fn open(self, data: &serde_json::Value) -> Frame {
+        match self {
+            Self::Eio4 => eio4::open(data),
+        }
+    }
+
+    /// A packet that the server sends of itself.
+    pub(super) fn control(self, signal: &Signal<'_>) -> Frame {
+        match self {
+            Self::Eio4 => eio4::control(signal),
         }
     }
 

@@ -213,7 +213,7 @@ impl Shared {
             Session::Known(id) => self.registry.get(id),
         };
         let connection = connection.ok_or(Refusal::SessionUnknown)?;
-        if route.generation.is_none() {
+        if route.generation != Some(connection.generation()) {
             return Err(Refusal::BadRequest);
         }
         Ok(Some(connection))

@@ -54,7 +54,6 @@ pub(crate) mod config;
 mod conn;
 mod connection;
 mod driver;
-pub(crate) mod frame;
 mod generation;
 mod http;
 mod outbox;
@@ -64,7 +63,13 @@ pub(crate) mod route;
 mod sid;
 pub(crate) mod transport;
 
-use self::{activity::Activity, codec::eio4, config::engine_settings, frame::Frame, registry::Registry};
+use self::{activity::Activity, config::engine_settings, registry::Registry};
+pub(crate) use self::{
+    codec::frame::Frame,
+    driver::{Alarm, now},
+    http::is_extended_connect,
+    sid::BySid,
+};
 pub use self::{
     config::EngineConfig,
     connection::Connection,
@@ -73,11 +78,6 @@ pub use self::{
     reason::CloseReason,
     sid::Sid,
     transport::{Transport, websocket::ticket::Ticket},
-};
-pub(crate) use self::{
-    driver::{Alarm, now},
-    http::is_extended_connect,
-    sid::BySid,
 };
 use crate::{handshake::Handshake, service::Service};
 
@@ -234,16 +234,16 @@ impl Shared {
     }
 
     /// What a new client is told first.
-    fn open_packet(&self, id: &Sid, transport: Transport) -> Frame {
+    fn open_packet(&self, connection: &Connection, transport: Transport) -> Frame {
         let config = &self.config;
         let open = serde_json::json!({
-            "sid": id,
+            "sid": connection.id(),
             "upgrades": config.upgrades_from(transport),
             "pingInterval": config.ping_interval.as_millis(),
             "pingTimeout": config.ping_timeout.as_millis(),
             "maxPayload": config.max_payload,
         });
-        eio4::open(&open)
+        connection.generation().open(&open)
     }
 }
 

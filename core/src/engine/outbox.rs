@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::frame::Frame;
+use super::codec::frame::Frame;
 
 #[derive(Debug)]
 struct Entry {

@@ -209,6 +209,10 @@ impl SocketClient {
             self.handshake.clone(),
             auth.map(Into::into),
         );
+        if self.entries.is_empty() {
+            // Most clients join one namespace, where a vector would make room for four.
+            self.entries.reserve_exact(1);
+        }
         self.entries.push(Entry {
             socket: socket.clone(),
             phase: Phase::Live,

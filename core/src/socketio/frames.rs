@@ -6,7 +6,7 @@ use super::{
     args::{EmitArgs, EncodeError},
     codec::sio,
 };
-use crate::engine::{Sid, frame::Frame};
+use crate::engine::{Frame, Sid};
 
 /// One packet: its text and the binary messages that belong to it.
 #[derive(Debug, Clone)]

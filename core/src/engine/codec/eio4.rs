@@ -5,8 +5,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{Malformed, Signal};
-use crate::engine::frame::Frame;
+use super::{Malformed, Signal, frame::Frame};
 
 /// Between two packets of a polling payload.
 const SEPARATOR: char = '\x1e';

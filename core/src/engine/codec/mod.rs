@@ -1,4 +1,5 @@
-//! Wire units to [`Signal`]s and back, a file a generation. Pure: no I/O, no clock, no locks.
+//! Wire units to [`Signal`]s and back, a file a generation; outgoing messages as [`frame`]s. Pure: no
+//! I/O, no clock, no locks.
 //!
 //! Which codec a connection speaks is decided once, at its handshake, by
 //! [`Generation`](super::generation::Generation).
@@ -6,6 +7,7 @@
 use std::borrow::Cow;
 
 pub(crate) mod eio4;
+pub(crate) mod frame;
 
 /// What one packet of the engine means, the same words for every generation.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::Transport;
 use crate::engine::{
-    codec::{Signal, eio4},
+    codec::Signal,
     conn::exchange::RequestKind,
     connection::{Connection, Request},
     driver::{Alarm, Life, Received, Turn, now},
@@ -195,7 +195,7 @@ impl Carrier {
                 let _ = post.done.send(());
                 return true;
             };
-            let (signal, length) = eio4::decode_first(rest);
+            let (signal, length) = life.connection.generation().decode_first(rest);
             let closed_by_client = matches!(signal, Ok(Signal::Close));
             let received = match signal {
                 Ok(signal) => life.receive(cx, &signal),
@@ -226,10 +226,11 @@ impl Carrier {
         };
         let release = std::mem::take(&mut life.release_poll);
         let outbox = life.connection.take_outbox();
+        let generation = life.connection.generation();
         let mut frames: Vec<_> = outbox.iter().cloned().collect();
         match closing {
-            Some(signal) => frames.push(eio4::control(signal)),
-            None if frames.is_empty() && release => frames.push(eio4::control(&Signal::Noop)),
+            Some(signal) => frames.push(generation.control(signal)),
+            None if frames.is_empty() && release => frames.push(generation.control(&Signal::Noop)),
             None => {}
         }
         if frames.is_empty() {
@@ -237,7 +238,7 @@ impl Carrier {
             return;
         }
         let payload = Payload {
-            body: eio4::encode_payload(&frames).into(),
+            body: generation.encode_payload(&frames).into(),
             connection: Some(life.connection.clone()),
         };
         // An error is a poll that died: the payload's drop ends the session.
@@ -258,8 +259,9 @@ impl Carrier {
         life.conn.handle_probe_end();
         life.connection.set_transport(Transport::WebSocket);
         if let Some(poll) = self.poll.take() {
+            let generation = life.connection.generation();
             let _ = poll.send(Payload {
-                body: eio4::encode_payload(&[eio4::control(&Signal::Noop)]).into(),
+                body: generation.encode_payload(&[generation.control(&Signal::Noop)]).into(),
                 connection: None,
             });
         }

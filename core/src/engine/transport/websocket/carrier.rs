@@ -13,7 +13,7 @@ use super::{
     wire::{End, Wire},
 };
 use crate::engine::{
-    codec::{Signal, eio4},
+    codec::Signal,
     driver::{Alarm, Life, Received, Turn},
     reason::CloseReason,
 };
@@ -129,7 +129,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
 
 fn receive(life: &mut Life, cx: &mut Context<'_>, event: &Event<'_>) -> Received {
     match event {
-        Event::Text(packet) => match eio4::decode(packet) {
+        Event::Text(packet) => match life.connection.generation().decode(packet) {
             Ok(signal) => life.receive(cx, &signal),
             Err(malformed) => life.receive_malformed(malformed, CloseReason::ParseError),
         },

@@ -15,9 +15,10 @@ use super::{
     wire::{End, Wire},
 };
 use crate::engine::{
-    codec::{Signal, eio4},
+    codec::Signal,
     connection::{Connection, Request},
     driver::Life,
+    generation::Generation,
 };
 
 /// The client's life, once it has moved here; an error when the probe came to nothing.
@@ -30,12 +31,12 @@ where
     accept.await.map_err(|_| End::Refused)?;
     let attempt = Attempt(connection);
 
-    match next(wire).await? {
-        Step::Probe => wire.push(eio4::control(&Signal::Pong)),
+    match next(wire, connection.generation()).await? {
+        Step::Probe => wire.push(connection.generation().control(&Signal::Pong)),
         Step::Upgrade | Step::Other => return Err(End::Refused),
     }
     poll_fn(|cx| wire.poll_flush(cx)).await.map_err(|_| End::Lost)?;
-    match next(wire).await? {
+    match next(wire, connection.generation()).await? {
         Step::Upgrade => {}
         Step::Probe | Step::Other => return Err(End::Refused),
     }
@@ -62,7 +63,7 @@ enum Step {
     Other,
 }
 
-async fn next<IO>(wire: &mut Wire<IO>) -> Result<Step, End>
+async fn next<IO>(wire: &mut Wire<IO>, generation: Generation) -> Result<Step, End>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
@@ -73,7 +74,7 @@ where
             let _ = wire.poll_flush(cx);
             wire.poll_read(cx, |_, event| {
                 step = Some(match event {
-                    Event::Text(packet) => match eio4::decode(packet) {
+                    Event::Text(packet) => match generation.decode(packet) {
                         Ok(Signal::Ping("probe")) => Step::Probe,
                         Ok(Signal::Upgrade) => Step::Upgrade,
                         _ => Step::Other,

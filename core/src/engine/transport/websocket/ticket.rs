@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::{FutureExt as _, future::OptionFuture};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::timeout,
@@ -35,13 +36,30 @@ pub(crate) enum Purpose {
 impl Ticket {
     /// Carries the client until its connection ends. Spawns nothing with the stream, and is
     /// `Send` where the stream is.
-    pub async fn drive<IO>(self, io: IO)
+    pub fn drive<IO>(self, io: IO) -> impl Future<Output = ()>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        // Closing the server waits for the goodbye too.
+        let active = self.server.activity.begin();
+        // The future is as large as the largest of its stages, for as long as the client is
+        // connected: all but the carrier are boxed.
+        Box::pin(self.begin(io)).then(OptionFuture::from).then(|gone| {
+            Box::pin(async {
+                if let Some((wire, end)) = gone.flatten() {
+                    wire.end(end).await;
+                }
+                drop(active);
+            })
+        })
+    }
+
+    /// What carries the client; `None` when the upgrade failed.
+    async fn begin<IO>(self, io: IO) -> Option<Carrier<IO>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let Self { server, purpose } = self;
-        // Closing the server waits for the goodbye too.
-        let _active = server.activity.begin();
         let mut wire = Wire::new(io, server.config.max_payload);
         let life = match purpose {
             Purpose::Begin(handshake) => Life::begin(&server, Transport::WebSocket, handshake),
@@ -49,12 +67,13 @@ impl Ticket {
                 let upgrade = timeout(server.config.upgrade_timeout, probe(&mut wire, &connection));
                 match upgrade.await.unwrap_or(Err(End::Refused)) {
                     Ok(life) => life,
-                    Err(end) => return wire.end(end).await,
+                    Err(end) => {
+                        wire.end(end).await;
+                        return None;
+                    }
                 }
             }
         };
-        if let Some((wire, end)) = Carrier::new(life, wire).await {
-            wire.end(end).await;
-        }
+        Some(Carrier::new(life, wire))
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::codec::{Decoder, Event, Opcode, Violation, control_frame};
-use crate::engine::{frame::Frame, outbox::Outbox};
+use crate::engine::{codec::frame::Frame, outbox::Outbox};
 
 /// Bytes read with one system call, into a buffer that the connections of a thread share.
 const READ: usize = 32 * 1024;

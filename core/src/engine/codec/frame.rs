@@ -8,10 +8,8 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 
-use super::{
-    codec::eio4,
-    transport::websocket::codec::{MAX_HEADER, Opcode, put_header_before},
-};
+use super::eio4;
+use crate::engine::transport::websocket::codec::{MAX_HEADER, Opcode, put_header_before};
 
 /// Scratch buffers that grew beyond this are not kept.
 const KEPT_SCRATCH: usize = 64 * 1024;
