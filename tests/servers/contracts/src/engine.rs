@@ -1,18 +1,20 @@
 //! Raw Engine.IO that echoes every message, for the engine protocol's own suite.
 
-use std::{task::Context, time::Duration};
+use std::task::Context;
 
 use tower_socketio::{
     Handshake,
     engine::{Client, Connection, Engine, Flow, Message, Upper},
 };
 
+use crate::milliseconds;
+
 /// The server of the contract `engine`.
 pub fn server() -> Engine {
     Engine::builder()
         .path("/engine.io")
-        .ping_interval(Duration::from_millis(300))
-        .ping_timeout(Duration::from_millis(200))
+        .ping_interval(milliseconds("PING_INTERVAL_MS", 300))
+        .ping_timeout(milliseconds("PING_TIMEOUT_MS", 200))
         .max_payload(1_000_000)
         .build(Echo)
 }
