@@ -294,7 +294,9 @@ impl FailureKind {
         match self {
             Self::NoHandler | Self::Refused(_) => true,
             Self::Rejected(rejection) => rejection.is_clients_fault(),
-            Self::Handler(_) | Self::Encode(_) | Self::Panic(_) | Self::GraceExceeded => false,
+            // A message meant for the client blames it; what came by `?` is the application's.
+            Self::Handler(error) => error.source().is_none(),
+            Self::Encode(_) | Self::Panic(_) | Self::GraceExceeded => false,
         }
     }
 }

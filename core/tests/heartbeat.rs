@@ -182,6 +182,11 @@ async fn a_client_that_vanishes_while_nothing_is_read_from_it_is_noticed() {
     sleep(secs(100)).await;
     assert_eq!(
         log.take(),
-        ["Err(Disconnected)", "Err(Disconnected)", "Err(Disconnected)", "transport close"]
+        [
+            "Err(Disconnected)",
+            "Err(Disconnected)",
+            "Err(Disconnected)",
+            "transport close"
+        ]
     );
 }

@@ -40,7 +40,13 @@ fn chunks<const N: usize>(chunks: [Option<&'static str>; N]) -> impl http_body::
 
 async fn assert_unknown(client: &Polling) {
     let unknown = r#"{"code":1,"message":"Session ID unknown"}"#;
-    assert_eq!(client.get().await, Answer { status: 400, body: unknown.into() });
+    assert_eq!(
+        client.get().await,
+        Answer {
+            status: 400,
+            body: unknown.into()
+        }
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,7 +229,8 @@ async fn a_post_is_answered_only_when_its_events_were_taken() {
     let gate = Gate::closed();
     let builder = SocketIo::builder().max_handlers(1).max_pending_bytes(0);
     let (io, _) = server(builder.state(gate.clone()));
-    io.of("/").on("work", async |State(gate): State<Gate>| gate.pass().await);
+    io.of("/")
+        .on("work", async |State(gate): State<Gate>| gate.pass().await);
     let client = Polling::join(&io, "/").await;
     let post = client.open_post(&[r#"42["work"]"#; 4].join("\x1e")).await;
     for _ in 0..2 {

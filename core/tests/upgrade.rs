@@ -3,11 +3,12 @@
 
 mod kit;
 
-use std::{thread, time::Duration};
+use std::{future::poll_fn, task::Poll, thread, time::Duration};
 
-use kit::{Answer, Log, Packet, Polling, Ws, answer, channel, idle, millis, secs};
+use kit::{Answer, Log, Packet, Polling, Ws, answer, idle, millis, secs};
 use tokio::{
     runtime::{Builder, Runtime},
+    sync::mpsc::{UnboundedSender, unbounded_channel},
     time::{Instant, sleep},
 };
 use tower_socketio::{Data, DisconnectReason, Socket, SocketIo, SocketIoBuilder, State, Transport};
@@ -16,7 +17,9 @@ fn server(builder: SocketIoBuilder) -> (SocketIo, Log) {
     let log = Log::default();
     let io = builder.state(log.clone()).build();
     io.of("/")
-        .on("note", async |State(log): State<Log>, Data(note): Data<u32>| log.add(note))
+        .on("note", async |State(log): State<Log>, Data(note): Data<u32>| {
+            log.add(note)
+        })
         .on("transport", async |socket: Socket, transport: Transport| {
             socket.emit("transport", transport.as_str())
         })
@@ -137,7 +140,11 @@ async fn a_probe_that_falls_silent_is_given_up_after_10_seconds_and_polling_goes
         ws.send_all(said).await;
         let answers = ws.end().await;
         assert_eq!(answers.len(), said.len());
-        assert!((secs(10)..millis(11_010)).contains(&start.elapsed()), "{:?}", start.elapsed());
+        assert!(
+            (secs(10)..millis(11_010)).contains(&start.elapsed()),
+            "{:?}",
+            start.elapsed()
+        );
         assert_polls(&client).await;
         upgraded(&io, &client).await.quiet(secs(100)).await;
         assert!(!log.take().contains(&"transport error".to_owned()));
@@ -158,7 +165,13 @@ async fn a_probe_that_dies_harms_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_says_something_else_is_closed_and_polling_goes_on() {
-    for words in [&["5"][..], &["42[\"note\",1]"], &["2"], &["2probe", "2probe"], &["2probe", "3"]] {
+    for words in [
+        &["5"][..],
+        &["42[\"note\",1]"],
+        &["2"],
+        &["2probe", "2probe"],
+        &["2probe", "3"],
+    ] {
         let (io, log) = server(SocketIo::builder());
         let client = Polling::join(&io, "/").await;
         let mut ws = Ws::upgrade(&io, &client.sid);
@@ -171,14 +184,13 @@ async fn a_probe_that_says_something_else_is_closed_and_polling_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_whose_task_is_dropped_as_it_begins_makes_room_for_the_next() {
+async fn a_probe_that_is_dropped_before_it_learns_that_it_may_begin_makes_room_for_the_next() {
     let (io, _) = server(SocketIo::builder());
     let client = Polling::join(&io, "/").await;
-    let ws = Ws::upgrade(&io, &client.sid);
-    // It has asked, the polling client's task has agreed, and it never learns.
-    tokio::task::yield_now().await;
-    ws.server().abort();
+    let mut probe = Box::pin(kit::ticket(&io, Some(&client.sid)).drive(tokio::io::duplex(64).0));
+    assert!(poll_fn(|cx| Poll::Ready(probe.as_mut().poll(cx))).await.is_pending());
     idle().await;
+    drop(probe);
     upgraded(&io, &client).await.quiet(secs(100)).await;
 }
 
@@ -200,7 +212,10 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end
     }
 
@@ -249,7 +264,11 @@ async fn upgrade_under_load(seed: u64) {
     assert_eq!(ws.text().await, "3probe");
     dice.wait(3).await;
     // Some clients wait for their poll before they say that they are ready, others do not.
-    let open = if dice.below(2) == 0 { None } else { Some(client.open_get().await) };
+    let open = if dice.below(2) == 0 {
+        None
+    } else {
+        Some(client.open_get().await)
+    };
     dice.wait(3).await;
     ws.send("5").await;
     if dice.below(2) == 0 {
@@ -289,14 +308,16 @@ fn runtime(name: &str) -> Runtime {
 #[test]
 fn a_websocket_whose_runtime_dies_leaves_its_disconnect_handler_to_the_servers() {
     let (home, worker) = (runtime("home"), runtime("worker"));
-    let (left, mut leaving) = channel();
+    let (left, mut leaving) = unbounded_channel::<String>();
     let io = SocketIo::builder().runtime(home.handle().clone()).state(left).build();
     io.of("/")
-        .on("where", async |socket: Socket| socket.emit("thread", thread::current().name()))
+        .on("where", async |socket: Socket| {
+            socket.emit("thread", thread::current().name())
+        })
         .on_disconnect(
-            async |State(left): State<tokio::sync::mpsc::UnboundedSender<_>>, why: DisconnectReason| {
+            async |State(left): State<UnboundedSender<String>>, why: DisconnectReason| {
                 tokio::task::yield_now().await;
-                let _ = left.send((thread::current().name().map(str::to_owned), why.to_string()));
+                let _ = left.send(format!("{why}, on {:?}", thread::current().name()));
             },
         );
     let mut ws = home.block_on(async {
@@ -314,11 +335,11 @@ fn a_websocket_whose_runtime_dies_leaves_its_disconnect_handler_to_the_servers()
         ws
     });
     drop(worker);
-    let (thread, why) = home.block_on(async {
+    let left = home.block_on(async {
         let left = tokio::time::timeout(Duration::from_secs(60), leaving.recv()).await;
         assert_eq!(ws.next().await, None);
         left.expect("a disconnect handler that runs").expect("a sender")
     });
-    assert_eq!((thread.as_deref(), &*why), (Some("home"), "transport close"));
+    assert_eq!(left, r#"transport close, on Some("home")"#);
     assert_eq!(io.clients_count(), 0);
 }

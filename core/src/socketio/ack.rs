@@ -98,7 +98,8 @@ pub struct AckFuture<T> {
 }
 
 enum Waiting {
-    Unsent(Option<EncodeError>),
+    /// Nothing to wait for: it could not be sent, or is over.
+    Over(Option<EncodeError>),
     Sent {
         socket: Socket,
         id: u64,
@@ -109,7 +110,7 @@ enum Waiting {
 impl<T> AckFuture<T> {
     pub(crate) fn unsent(error: EncodeError) -> Self {
         Self {
-            state: Waiting::Unsent(Some(error)),
+            state: Waiting::Over(Some(error)),
             timeout: None,
             answer: PhantomData,
         }
@@ -129,24 +130,25 @@ impl<T: FromArgs> Future for AckFuture<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        match &mut this.state {
-            Waiting::Unsent(error) => {
-                let error = error.take().expect("polled after it was ready");
-                return Poll::Ready(Err(AckError::Encode(error)));
-            }
-            Waiting::Sent { answer, .. } => {
-                if let Poll::Ready(answer) = Pin::new(answer).poll(cx) {
+        let over = match &mut this.state {
+            Waiting::Over(error) => AckError::Encode(error.take().expect("polled after it was ready")),
+            Waiting::Sent { answer, .. } => match (Pin::new(answer).poll(cx), &mut this.timeout) {
+                (Poll::Ready(answer), _) => {
+                    // Whoever answers takes the entry out himself.
+                    this.state = Waiting::Over(None);
                     return Poll::Ready(match answer {
                         Ok(args) => args.read().map_err(AckError::Decode),
                         Err(_) => Err(AckError::Disconnected),
                     });
                 }
-            }
-        }
-        match &mut this.timeout {
-            Some(timeout) => timeout.as_mut().poll(cx).map(|()| Err(AckError::Timeout)),
-            None => Poll::Pending,
-        }
+                (Poll::Pending, Some(timeout)) => {
+                    std::task::ready!(timeout.as_mut().poll(cx));
+                    AckError::Timeout
+                }
+                (Poll::Pending, None) => return Poll::Pending,
+            },
+        };
+        Poll::Ready(Err(over))
     }
 }
 

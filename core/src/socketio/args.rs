@@ -202,7 +202,11 @@ impl RawArgs {
     pub(crate) fn from_wire(args: &str, attachments: &[Bytes]) -> Self {
         Self {
             json: args.into(),
-            attachments: attachments.into(),
+            // An empty slice is shared by all, unless it is converted.
+            attachments: match attachments {
+                [] => Arc::default(),
+                some => some.into(),
+            },
         }
     }
 }

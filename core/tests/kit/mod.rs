@@ -19,7 +19,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
 };
-use tower_socketio::{Failure, ResponseBody, SocketIo, engine::Ticket};
+use tower_socketio::{Failure, Namespace, ResponseBody, Socket, SocketIo, Ticket};
 
 /// What a pipe holds: larger than what any test but those of slow readers sends at once.
 const PIPE: usize = 1 << 20;
@@ -160,20 +160,6 @@ impl Ws {
         let _ = soon("room in the pipe", self.stream.write_all(bytes)).await;
     }
 
-    /// Sends as much as the pipe takes while nothing is read from it; the bytes it took.
-    pub(crate) async fn flood(&mut self, packet: &str, limit: usize) -> usize {
-        let bytes = frame(0x1, packet.as_bytes());
-        let mut sent = 0;
-        while sent < limit {
-            match timeout(millis(1), self.stream.write_all(&bytes)).await {
-                Ok(written) => written.expect("the server is there"),
-                Err(_) => break,
-            }
-            sent += bytes.len();
-        }
-        sent
-    }
-
     /// The next message, pings included; `None` when the server has closed.
     pub(crate) async fn next(&mut self) -> Option<Packet> {
         soon("a message", self.receive()).await
@@ -235,12 +221,9 @@ impl Ws {
     /// Drops the client's end of the stream, and waits until the server's task has ended.
     pub(crate) async fn vanish(self) {
         drop(self.stream);
-        soon("the end of the server's task", self.server).await.expect("no panic");
-    }
-
-    /// The server's task, for tests that end it.
-    pub(crate) fn server(&self) -> &JoinHandle<()> {
-        &self.server
+        soon("the end of the server's task", self.server)
+            .await
+            .expect("no panic");
     }
 
     async fn receive(&mut self) -> Option<Packet> {
@@ -456,7 +439,18 @@ impl Gate {
     }
 }
 
+/// The sockets that connect to the namespace.
+pub(crate) fn sockets(nsp: &Namespace) -> Received<Socket> {
+    let (sender, sockets) = mpsc::unbounded_channel();
+    nsp.on_connect(move |socket: Socket| std::future::ready(drop(sender.send(socket))));
+    Received(sockets)
+}
+
 /// Values that handlers hand to the test.
-pub(crate) fn channel<T>() -> (mpsc::UnboundedSender<T>, mpsc::UnboundedReceiver<T>) {
-    mpsc::unbounded_channel()
+pub(crate) struct Received<T>(mpsc::UnboundedReceiver<T>);
+
+impl<T> Received<T> {
+    pub(crate) async fn next(&mut self) -> T {
+        soon("a value", self.0.recv()).await.expect("a sender")
+    }
 }

@@ -1,9 +1,9 @@
 //! A chat with rooms, for the browser.
 //!
-//! Run it, from anywhere in the repository:
+//! Run it, from the root of the repository:
 //!
 //! ```sh
-//! (cd examples/chat && npm ci)   # once: the Socket.IO client for the page
+//! npm ci --prefix examples/chat   # once: the Socket.IO client for the page
 //! cargo run -p chat
 //! ```
 //!
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tower_http::services::ServeDir;
 
-use crate::chat::{Chat, Message, Refused, RoomSize, RoomView};
+use crate::chat::{Chat, Refused, RoomSize, RoomView};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/public");
 const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/node_modules/socket.io-client/dist");
@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    // The three lines that put Socket.IO next to everything else an application serves.
+    // These three lines put Socket.IO next to everything else that the application serves.
     let io = socket_io()?;
     let page = Router::new().fallback_service(ServeDir::new(PAGE));
     let app = page.merge(axum_socketio::mount(&io));
@@ -66,7 +66,7 @@ fn socket_io() -> Result<SocketIo, Box<dyn Error>> {
     let io = SocketIo::builder()
         .state(SharedChat::default())
         .serve_client(CLIENT)
-        .map_err(|error| format!("{error}\n\nFor this example: cd examples/chat && npm ci"))?
+        .map_err(|error| format!("the page's client is missing: run `npm ci` in examples/chat\n({error})"))?
         .build();
     io.of("/")
         .on("login", login)
@@ -110,18 +110,18 @@ async fn login(
     socket: Socket,
     State(chat): State<SharedChat>,
     Data(Login { nick, key }): Data<Login>,
-) -> Result<Ack<Reply<Welcome>>, EventError> {
+) -> Answer<Welcome> {
     let mut chat = chat.lock();
     let nick = match chat.check_login(socket.id(), &nick, &key) {
         Ok(nick) => nick,
-        Err(refused) => return no(refused),
+        Err(refused) => return Ok(Reply::no(refused)),
     };
     if let Some(old) = chat.bearer(&nick).cloned() {
         replace(&socket.namespace(), &old, &mut chat)?;
     }
     chat.log_in(socket.id(), &nick, &key);
     let rooms = chat.rooms();
-    yes(Welcome { nick, rooms })
+    Ok(Reply::yes(Welcome { nick, rooms }))
 }
 
 /// The same person comes again, in another tab or after a reload: the old connection goes.
@@ -139,15 +139,11 @@ struct Join {
     room: String,
 }
 
-async fn join(
-    socket: Socket,
-    State(chat): State<SharedChat>,
-    Data(Join { room }): Data<Join>,
-) -> Result<Ack<Reply<RoomView>>, EventError> {
+async fn join(socket: Socket, State(chat): State<SharedChat>, Data(Join { room }): Data<Join>) -> Answer<RoomView> {
     let mut chat = chat.lock();
     let room = match chat.check_join(socket.id(), &room) {
         Ok(room) => room,
-        Err(refused) => return no(refused),
+        Err(refused) => return Ok(Reply::no(refused)),
     };
     if chat.place_of(socket.id()).is_none_or(|(here, _)| here != room) {
         leave_room(&socket.namespace(), socket.id(), &mut chat)?;
@@ -157,7 +153,7 @@ async fn join(
         }
         socket.namespace().emit("rooms", chat.rooms())?;
     }
-    yes(chat.view(&room))
+    Ok(Reply::yes(chat.view(&room)))
 }
 
 #[derive(Deserialize)]
@@ -166,23 +162,15 @@ struct Say {
     text: String,
 }
 
-async fn say(
-    socket: Socket,
-    State(chat): State<SharedChat>,
-    Data(Say { id, text }): Data<Say>,
-) -> Result<Ack<Reply<()>>, EventError> {
+async fn say(socket: Socket, State(chat): State<SharedChat>, Data(Say { id, text }): Data<Say>) -> Answer<()> {
     let mut chat = chat.lock();
     match chat.say(socket.id(), &id, &text) {
-        Ok(Some(message)) => broadcast(&socket.namespace(), &message)?,
+        // To the whole room, the speaker included.
+        Ok(Some(message)) => socket.namespace().to(room_of(&message.room)).emit("message", message)?,
         Ok(None) => {} // The client says it again after a reconnect, and was heard before.
-        Err(refused) => return no(refused),
+        Err(refused) => return Ok(Reply::no(refused)),
     }
-    yes(())
-}
-
-/// To the whole room, the speaker included.
-fn broadcast(namespace: &Namespace, message: &Message) -> Result<(), EncodeError> {
-    namespace.to(room_of(&message.room)).emit("message", message)
+    Ok(Reply::yes(()))
 }
 
 #[derive(Serialize)]
@@ -244,25 +232,25 @@ struct Reply<T> {
     error: Option<String>,
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "handlers return a `Result` for the `?` of their emits"
-)]
-fn yes<T>(value: T) -> Result<Ack<Reply<T>>, EventError> {
-    Ok(Ack(Reply {
-        ok: true,
-        value: Some(value),
-        error: None,
-    }))
-}
+/// What the handlers of requests return: the reply, or what went wrong on the server's side.
+type Answer<T> = Result<Ack<Reply<T>>, EventError>;
 
-#[expect(clippy::unnecessary_wraps, reason = "as `yes`")]
-fn no<T>(Refused(why): Refused) -> Result<Ack<Reply<T>>, EventError> {
-    Ok(Ack(Reply {
-        ok: false,
-        value: None,
-        error: Some(why),
-    }))
+impl<T> Reply<T> {
+    fn yes(value: T) -> Ack<Self> {
+        Ack(Self {
+            ok: true,
+            value: Some(value),
+            error: None,
+        })
+    }
+
+    fn no(Refused(why): Refused) -> Ack<Self> {
+        Ack(Self {
+            ok: false,
+            value: None,
+            error: Some(why),
+        })
+    }
 }
 
 fn host() -> String {
@@ -279,17 +267,19 @@ fn port() -> Result<u16, String> {
 
 /// Ctrl-C, or the signal by which process managers ask.
 async fn asked_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
-    {
+    let terminate = async {
         use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
+        signal(SignalKind::terminate())
+            .expect("signals can be listened to")
+            .recv()
+            .await
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate => {}
     }
-    let _ = interrupt.await;
 }

@@ -195,7 +195,9 @@ fn proc_number(file: &str, name: &str) -> usize {
     let text = fs::read_to_string(file).expect("this is Linux");
     let line = text.lines().find_map(|line| line.strip_prefix(name));
     let number = line.and_then(|line| line.split_whitespace().next());
-    number.and_then(|number| number.parse().ok()).unwrap_or(usize::MAX)
+    number
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(usize::MAX)
 }
 
 fn open_files() -> usize {

@@ -6,7 +6,10 @@ use axum::{
     Router,
     extract::{ConnectInfo, MatchedPath, OriginalUri, Request},
 };
-use tower::util::MapRequest;
+use tower::{
+    layer::util::Stack,
+    util::{MapRequest, MapRequestLayer},
+};
 pub use tower_socketio::*;
 
 /// A router that serves the endpoint at its path, to be merged into the application's or nested
@@ -32,7 +35,7 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let path = io.path();
-    let service = MapRequest::new(io.service(), tell_core as fn(Request) -> Request);
+    let service = service(io);
     let router = Router::new()
         .route_service(&format!("{path}/"), service.clone())
         .route_service(&format!("{path}/{{*tail}}"), service.clone());
@@ -42,6 +45,39 @@ where
         router.route_service(path, service)
     }
 }
+
+/// The endpoint as a service, for `route_service` and `nest_service`. As
+/// [`SocketIo::service`], and knows what axum knows of the request.
+///
+/// ```
+/// use axum::Router;
+/// use axum_socketio::SocketIo;
+///
+/// let io = SocketIo::builder().build();
+/// let app: Router = Router::new().nest_service("/socket.io", axum_socketio::service(&io));
+/// ```
+pub fn service(io: &SocketIo) -> MapRequest<Service, TellCore> {
+    MapRequest::new(io.service(), tell_core as TellCore)
+}
+
+/// The endpoint as a layer, in front of a whole router. As [`SocketIo::layer`], and knows what axum
+/// knows of the request.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use axum_socketio::SocketIo;
+///
+/// let io = SocketIo::builder().build();
+/// let app: Router = Router::new()
+///     .route("/", get(async || "hello"))
+///     .layer(axum_socketio::layer(&io));
+/// ```
+pub fn layer(io: &SocketIo) -> Stack<Layer, MapRequestLayer<TellCore>> {
+    Stack::new(io.layer(), MapRequestLayer::new(tell_core as TellCore))
+}
+
+/// What stands before the core in each of them.
+type TellCore = fn(Request) -> Request;
 
 /// Says what axum knows in the core's words, and drops what would keep the request's head in
 /// memory for as long as the client is connected.
@@ -54,3 +90,8 @@ fn tell_core(mut request: Request) -> Request {
     }
     request
 }
+
+/// The repository's README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../README.md")]
+struct Readme;

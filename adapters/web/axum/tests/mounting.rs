@@ -1,7 +1,7 @@
 //! A real axum server on a port of its own, and clients that speak raw HTTP and WebSocket: every
 //! way to mount the endpoint, and what is usually wrapped around it.
 
-use std::{future::Future, io::Read as _, net::SocketAddr, time::Duration};
+use std::{fs, future::Future, io::Read as _, net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
@@ -71,8 +71,8 @@ async fn nested_routers_stack_their_prefixes() {
 async fn as_a_nested_service_it_is_served_wherever_it_is_put() {
     let io = echo_server();
     let app = Router::new()
-        .nest_service("/socket.io", io.service())
-        .nest_service("/live", io.service());
+        .nest_service("/socket.io", axum_socketio::service(&io))
+        .nest_service("/live", axum_socketio::service(&io));
     let server = serve(app).await;
     server.has_endpoint("/socket.io/").await;
     server.has_endpoint("/live/").await;
@@ -97,7 +97,7 @@ async fn a_path_of_its_own_is_served_and_the_default_is_not() {
     let io = with_echo(SocketIo::builder().path("/live/chat"));
     for app in [
         Router::new().merge(axum_socketio::mount(&io)),
-        Router::new().layer(io.layer()),
+        Router::new().layer(axum_socketio::layer(&io)),
     ] {
         let server = serve(app).await;
         server.has_endpoint("/live/chat/").await;
@@ -123,10 +123,36 @@ async fn the_slash_at_the_end_of_the_path_may_be_missing() {
 }
 
 #[tokio::test]
+async fn the_browsers_client_is_served_beside_the_endpoint_however_it_is_mounted() {
+    let dir = format!("{}/dist-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(format!("{dir}/socket.io.min.js"), "let io;").unwrap();
+    let io = SocketIo::builder().serve_client(&dir).unwrap().build();
+    fs::remove_dir_all(dir).unwrap();
+    for (path, app) in [
+        ("/socket.io", axum_socketio::mount(&io)),
+        ("/api/socket.io", Router::new().nest("/api", axum_socketio::mount(&io))),
+        (
+            "/live",
+            Router::new().nest_service("/live", axum_socketio::service(&io)),
+        ),
+        ("/socket.io", Router::new().layer(axum_socketio::layer(&io))),
+    ] {
+        let script = serve(app).await.get(&format!("{path}/socket.io.min.js")).await;
+        let content_type = &script.headers()["content-type"];
+        assert_eq!(content_type, "application/javascript; charset=utf-8", "{path}");
+        assert_eq!(script.body(), "let io;");
+    }
+}
+
+#[tokio::test]
 async fn requests_that_are_not_the_endpoints_reach_the_other_routes() {
     let io = echo_server();
     let app = || Router::new().fallback(async || "other");
-    for app in [app().merge(axum_socketio::mount(&io)), app().layer(io.layer())] {
+    for app in [
+        app().merge(axum_socketio::mount(&io)),
+        app().layer(axum_socketio::layer(&io)),
+    ] {
         let server = serve(app).await;
         for path in ["/other", "/socket.iox", "/socket.io-foo", "/a/socket.io/", "/"] {
             assert_eq!(server.text(path).await, "other", "{path}");
@@ -192,8 +218,11 @@ async fn what_middleware_puts_on_the_request_reaches_the_handlers() {
         });
     let mounts: [(&str, Router); 3] = [
         ("merge", axum_socketio::mount(&io)),
-        ("nest_service", Router::new().nest_service("/socket.io", io.service())),
-        ("layer", Router::new().layer(io.layer())),
+        (
+            "nest_service",
+            Router::new().nest_service("/socket.io", axum_socketio::service(&io)),
+        ),
+        ("layer", Router::new().layer(axum_socketio::layer(&io))),
     ];
     for (mount, app) in mounts {
         let server = serve(app.layer(middleware::from_fn(authenticate))).await;
@@ -238,11 +267,13 @@ async fn the_handshake_has_the_requests_headers_and_query() {
 }
 
 #[tokio::test]
-async fn the_peers_address_is_known_to_mount_where_axum_tells_it() {
+async fn the_peers_address_is_known_where_axum_tells_it() {
     let io = SocketIo::builder().build();
     io.of("/")
         .on("peer", async |handshake: Handshake| Ack(handshake.peer_addr()));
-    let app = axum_socketio::mount(&io).nest_service("/bare", io.service());
+    let app = axum_socketio::mount(&io)
+        .nest_service("/nested", axum_socketio::service(&io))
+        .nest_service("/bare", io.service());
     let untold = serve(app.clone()).await;
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -252,6 +283,7 @@ async fn the_peers_address_is_known_to_mount_where_axum_tells_it() {
 
     for (server, path, is_known) in [
         (told, "/socket.io/", true),
+        (told, "/nested/", true),
         (told, "/bare/", false),
         (untold, "/socket.io/", false),
     ] {
@@ -343,7 +375,7 @@ async fn next_to_a_cors_layer_no_header_is_doubled() {
     let io = with_echo(SocketIo::builder().cors(Cors::origins([PAGE]).credentials(true)));
     for app in [
         axum_socketio::mount(&io).layer(cors_layer()),
-        Router::new().layer(io.layer()).layer(cors_layer()),
+        Router::new().layer(axum_socketio::layer(&io)).layer(cors_layer()),
         Router::new().layer(cors_layer()).merge(axum_socketio::mount(&io)),
     ] {
         let server = serve(app).await;
@@ -451,6 +483,7 @@ async fn a_websocket_comes_over_http2() {
     for (path, app) in [
         ("/socket.io/", axum_socketio::mount(&echo_server())),
         ("/socket.io/", Router::new().layer(echo_server().layer())),
+        ("/live/", Router::new().nest_service("/live", echo_server().service())),
         (
             "/api/socket.io/",
             Router::new().nest("/api", axum_socketio::mount(&echo_server())),

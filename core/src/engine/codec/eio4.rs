@@ -79,8 +79,8 @@ pub(crate) fn open(data: &serde_json::Value) -> Frame {
 
 /// The packets that the server sends of itself, each a whole WebSocket frame.
 pub(crate) fn control(signal: &Signal<'_>) -> Frame {
-    Frame::from_static(match signal {
-        Signal::Close => b"\x81\x011",
+    Frame::control(match signal {
+        Signal::Close => &b"\x81\x011"[..],
         Signal::Ping(_) => b"\x81\x012",
         Signal::Pong => b"\x81\x063probe",
         Signal::Noop => b"\x81\x016",

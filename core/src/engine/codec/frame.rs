@@ -4,9 +4,7 @@
 //! that a WebSocket writes them as they are and a poll takes what follows the header. Servers do
 //! not mask, hence one buffer serves all.
 
-use std::cell::Cell;
-
-use bytes::Bytes;
+use std::{cell::Cell, sync::Arc};
 
 use super::eio4;
 use crate::engine::transport::websocket::codec::{MAX_HEADER, Opcode, put_header_before};
@@ -17,7 +15,8 @@ const KEPT_SCRATCH: usize = 64 * 1024;
 /// One encoded message or control packet. Cloning shares the bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
-    wire: Bytes,
+    /// Not `Bytes`, which allocates once more when it is first cloned.
+    wire: Arc<[u8]>,
     /// How long the WebSocket header is, at the start of `wire`.
     header: u8,
     binary: bool,
@@ -56,8 +55,7 @@ impl Frame {
         let written = write(&mut scratch);
         let frame = written.map(|value| {
             let start = put_header_before(&mut scratch, MAX_HEADER, Opcode::Text);
-            let wire = Bytes::copy_from_slice(&scratch[start..]);
-            (value, Self::new(wire, MAX_HEADER - start, false))
+            (value, Self::new(&scratch[start..], MAX_HEADER - start, false))
         });
         if scratch.capacity() <= KEPT_SCRATCH {
             SCRATCH.set(scratch);
@@ -71,34 +69,29 @@ impl Frame {
         buffer.resize(MAX_HEADER, 0);
         buffer.extend_from_slice(bytes);
         let start = put_header_before(&mut buffer, MAX_HEADER, Opcode::Binary);
-        Self::new(Bytes::from(buffer).slice(start..), MAX_HEADER - start, true)
+        Self::new(&buffer[start..], MAX_HEADER - start, true)
     }
 
     /// A control packet that is a whole WebSocket frame with a header of two bytes.
-    pub(crate) const fn from_static(wire: &'static [u8]) -> Self {
-        Self {
-            wire: Bytes::from_static(wire),
-            header: 2,
-            binary: false,
-        }
+    pub(crate) fn control(wire: &[u8]) -> Self {
+        Self::new(wire, 2, false)
     }
 
     /// A control frame of the WebSocket itself, which is no packet.
-    pub(crate) fn from_websocket(wire: Vec<u8>) -> Self {
-        let header = wire.len();
-        Self::new(wire.into(), header, false)
+    pub(crate) fn from_websocket(wire: &[u8]) -> Self {
+        Self::new(wire, wire.len(), false)
     }
 
-    fn new(wire: Bytes, header: usize, binary: bool) -> Self {
+    fn new(wire: &[u8], header: usize, binary: bool) -> Self {
         Self {
-            wire,
+            wire: wire.into(),
             header: u8::try_from(header).expect("a header and a control frame are short"),
             binary,
         }
     }
 
     /// The whole WebSocket frame.
-    pub(crate) fn websocket(&self) -> &Bytes {
+    pub(crate) fn websocket(&self) -> &[u8] {
         &self.wire
     }
 

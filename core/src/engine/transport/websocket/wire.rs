@@ -183,7 +183,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Wire<IO> {
 }
 
 fn control(opcode: Opcode, payload: &[u8]) -> Frame {
-    Frame::from_websocket(control_frame(opcode, payload))
+    Frame::from_websocket(&control_frame(opcode, payload))
 }
 
 /// The thread's read buffer, given back when dropped. One that is in use, as by a handler that

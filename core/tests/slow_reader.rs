@@ -1,0 +1,135 @@
+//! Clients that do not read what they are sent: what waits for them is bounded.
+
+mod kit;
+
+use kit::{Log, Polling, Ws, idle, secs};
+use tokio::time::sleep;
+use tower_socketio::{DisconnectReason, Socket, SocketIo, State};
+
+const OUTBOX: usize = 10_000;
+const PIPE: usize = 1000;
+
+/// A server that puts everybody into a room and notes who leaves.
+fn server() -> (SocketIo, Log) {
+    let log = Log::default();
+    let io = SocketIo::builder().max_outbox_bytes(OUTBOX).state(log.clone()).build();
+    io.of("/")
+        .on_connect(async |socket: Socket| socket.join("room"))
+        .on_disconnect(async |State(log): State<Log>, why: DisconnectReason| log.add(why));
+    (io, log)
+}
+
+fn event(n: usize) -> String {
+    format!(r#"42["n",{n},"{}"]"#, "x".repeat(980))
+}
+
+fn emit(io: &SocketIo, n: usize, volatile: bool) {
+    let room = io.to("room");
+    let room = if volatile { room.volatile() } else { room };
+    room.emit("n", tower_socketio::Args((n, "x".repeat(980))))
+        .expect("json");
+}
+
+/// Emits until somebody has left; how many events that took.
+async fn emit_until_left(io: &SocketIo, log: &Log) -> usize {
+    for n in 0..1000 {
+        emit(io, n, false);
+        idle().await;
+        let left = log.take();
+        if !left.is_empty() {
+            assert_eq!(left, ["transport error"]);
+            return n;
+        }
+    }
+    panic!("a client that never reads was never cut off")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_never_reads_is_cut_off_when_its_outbox_is_full_and_nobody_else() {
+    let (io, log) = server();
+    let mut other = Ws::join(&io, "/").await;
+    let mut slow = Ws::open_with(&io, PIPE).await;
+    slow.connect("/").await;
+    let emitted = emit_until_left(&io, &log).await;
+    let most = (OUTBOX + PIPE) / event(0).len() + 2;
+    assert!((OUTBOX / event(99).len()..=most).contains(&emitted), "{emitted} events");
+
+    sleep(secs(10)).await;
+    assert_eq!(io.clients_count(), 1);
+    assert_eq!(other.texts().await, (0..=emitted).map(event).collect::<Vec<_>>());
+    slow.vanish().await;
+    assert!(log.take().is_empty(), "it left once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_polling_client_that_never_polls_is_cut_off_when_its_outbox_is_full() {
+    let (io, log) = server();
+    let mut other = Ws::join(&io, "/").await;
+    let slow = Polling::join(&io, "/").await;
+    let emitted = emit_until_left(&io, &log).await;
+    let most = OUTBOX / event(0).len() + 2;
+    assert!((OUTBOX / event(99).len()..=most).contains(&emitted), "{emitted} events");
+    assert_eq!(io.clients_count(), 1);
+    assert_eq!(slow.get().await.status, 400);
+    assert_eq!(other.texts().await.len(), emitted + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn volatile_events_are_given_up_before_the_client_is() {
+    let (io, log) = server();
+    let mut ws = Ws::join(&io, "/").await;
+    idle().await;
+    // All at once, so that nothing is written meanwhile.
+    (0..11).for_each(|n| emit(&io, n, true));
+    (11..16).for_each(|n| emit(&io, n, false));
+    assert_eq!(ws.texts().await, (11..16).map(event).collect::<Vec<_>>());
+    assert!(log.take().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn volatile_events_are_lost_while_a_websocket_does_not_read() {
+    let (io, log) = server();
+    let mut ws = Ws::open_with(&io, PIPE).await;
+    ws.connect("/").await;
+    emit(&io, 0, false);
+    emit(&io, 1, false);
+    idle().await;
+    for n in 2..100 {
+        emit(&io, n, true);
+        idle().await;
+    }
+    assert_eq!(ws.texts().await, [event(0), event(1)]);
+    emit(&io, 100, true);
+    assert_eq!(ws.texts().await, [event(100)]);
+    assert!(log.take().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_message_may_be_larger_than_the_outbox() {
+    let (io, log) = server();
+    let mut ws = Ws::open_with(&io, PIPE).await;
+    ws.connect("/").await;
+    let polling = Polling::join(&io, "/").await;
+    let huge = "x".repeat(100 * OUTBOX);
+    io.emit("huge", &huge).unwrap();
+    let expected = format!(r#"42["huge","{huge}"]"#);
+    assert_eq!(ws.text().await, expected);
+    assert_eq!(polling.get().await.packets(), [expected]);
+    ws.quiet(secs(20)).await;
+    assert!(log.take().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_that_reads_in_time_loses_nothing() {
+    let (io, log) = server();
+    let mut ws = Ws::open_with(&io, PIPE).await;
+    ws.connect("/").await;
+    for n in 0..100 {
+        (0..5).for_each(|part| emit(&io, 5 * n + part, false));
+        idle().await;
+        for part in 0..5 {
+            assert_eq!(ws.text().await, event(5 * n + part));
+        }
+    }
+    assert!(log.take().is_empty());
+}
