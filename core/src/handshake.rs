@@ -34,7 +34,16 @@ struct Inner {
     extensions: Extensions,
 }
 
-/// The address of the client, as a request extension that web adapters set.
+/// The address of the client, as a request extension that web adapters set before the endpoint sees
+/// the request. Handlers read it as [`Handshake::peer_addr`].
+///
+/// ```
+/// use tower_socketio::PeerAddr;
+///
+/// let mut request = http::Request::new(());
+/// let address = ([192, 0, 2, 1], 50_000).into();
+/// request.extensions_mut().insert(PeerAddr(address));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 
@@ -58,41 +67,108 @@ impl Handshake {
     }
 
     /// The request's headers.
+    ///
+    /// ```
+    /// use tower_socketio::{Handshake, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |request: Handshake| println!("{:?}", request.headers().get("user-agent")));
+    /// ```
     pub fn headers(&self) -> &Headers {
         &self.0.headers
     }
 
-    /// The request's query as it came, without the `?`.
+    /// The request's query as it came, without the `?`. It is that of the connection, and holds the
+    /// protocol's own parameters too.
+    ///
+    /// ```
+    /// use tower_socketio::{Handshake, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |request: Handshake| assert!(request.query().contains("EIO=4")));
+    /// ```
     pub fn query(&self) -> &str {
         &self.0.query
     }
 
-    /// The first value of a query parameter, decoded.
+    /// The first value of a query parameter, decoded as forms are; what is no UTF-8 is replaced.
+    ///
+    /// ```
+    /// use tower_socketio::{Handshake, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |request: Handshake| println!("{:?}", request.query_value("room")));
+    /// ```
     pub fn query_value(&self, name: &str) -> Option<Cow<'_, str>> {
         route::parameter(&self.0.query, name)
     }
 
     /// All query parameters in order, decoded.
+    ///
+    /// ```
+    /// use tower_socketio::{Handshake, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |request: Handshake| {
+    ///     let tags = request.query_values().filter(|(name, _)| name == "tag");
+    ///     println!("{} tags", tags.count());
+    /// });
+    /// ```
     pub fn query_values(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         route::parameters(&self.0.query)
     }
 
-    /// The address that the request came from, where the web framework tells it.
+    /// The address that the request came from, where the web framework tells it by [`PeerAddr`].
+    /// Behind a proxy it is the proxy's.
+    ///
+    /// ```
+    /// use tower_socketio::{Handshake, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |request: Handshake| println!("{:?}", request.peer_addr()));
+    /// ```
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         self.0.peer
     }
 
     /// When the connection began.
+    ///
+    /// ```
+    /// use tower_socketio::{Handshake, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("uptime", async |request: Handshake| println!("{:?}", request.issued().elapsed()));
+    /// ```
     pub fn issued(&self) -> SystemTime {
         self.0.issued
     }
 
     /// Which generation of the protocol the client speaks.
+    ///
+    /// ```
+    /// use tower_socketio::{Handshake, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |request: Handshake| println!("{}", request.generation()));
+    /// ```
     pub fn generation(&self) -> Generation {
         self.0.generation
     }
 
-    /// What middleware put on the request: an authenticated user, a session.
+    /// What middleware put on the request: an authenticated user, a session. Handlers extract them
+    /// as [`Extension`](crate::Extension).
+    ///
+    /// ```
+    /// use tower_socketio::{Handshake, SocketIo};
+    ///
+    /// #[derive(Clone)]
+    /// struct User(String);
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |request: Handshake| {
+    ///     println!("{:?}", request.extensions().get::<User>().map(|user| &user.0));
+    /// });
+    /// ```
     pub fn extensions(&self) -> &Extensions {
         &self.0.extensions
     }

@@ -1,33 +1,14 @@
-//! A Socket.IO server as a tower service: namespaces, events, acks, rooms and broadcast, for any
-//! Rust web framework.
-//!
-//! ```
-//! use tower_socketio::{Ack, Data, SocketIo, Socket};
-//!
-//! let io = SocketIo::builder().build();
-//! io.of("/chat")
-//!     .on_connect(async |socket: Socket| socket.join("lobby"))
-//!     .on("say", async |socket: Socket, Data(text): Data<String>| {
-//!         socket.to("lobby").emit("said", &text)?;
-//!         Ok::<_, tower_socketio::EventError>(Ack(true))
-//!     });
-//!
-//! // Any task may emit.
-//! io.of("/chat").to("lobby").emit("said", "the server is up")?;
-//!
-//! // A tower service and a layer; the adapters' crates mount it in one line.
-//! let service = io.service();
-//! # Ok::<(), tower_socketio::EncodeError>(())
-//! ```
-//!
-//! A program built with `panic = "abort"` loses the containment of panics: a handler that panics
-//! then ends the server.
+#![doc = include_str!("../README.md")]
 
 mod adapter;
 mod client_bundle;
 mod cors;
 pub mod engine;
 mod error;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+#[allow(missing_docs, clippy::missing_panics_doc, reason = "for fuzzers only")]
+pub mod fuzzing;
 mod handshake;
 mod headers;
 mod server;

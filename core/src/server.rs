@@ -23,6 +23,9 @@ use crate::{
 
 /// A Socket.IO server, cheap to clone: the handle that an application keeps.
 ///
+/// It has the namespace `/` from the beginning. Clients are served once [`service`](Self::service)
+/// or [`layer`](Self::layer) is mounted; handlers may be added before and after.
+///
 /// ```
 /// use tower_socketio::{Data, SocketIo, Socket};
 ///
@@ -70,7 +73,22 @@ impl Default for Config {
     }
 }
 
-/// Settings of a [`SocketIo`]; the defaults are the reference server's.
+/// Settings of a [`SocketIo`]. Where the reference server has the setting too, the default is the
+/// reference's.
+///
+/// Durations are added to the clock's time when a client connects: years are possible,
+/// [`Duration::MAX`] is not.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_socketio::SocketIo;
+///
+/// let io = SocketIo::builder()
+///     .path("/live")
+///     .ping_interval(Duration::from_secs(10))
+///     .max_payload(100_000)
+///     .build();
+/// ```
 #[derive(Default)]
 pub struct SocketIoBuilder {
     engine: EngineConfig,
@@ -81,29 +99,61 @@ pub struct SocketIoBuilder {
 impl SocketIoBuilder {
     engine_settings!(engine);
 
-    /// Gives the handlers a value, one of each type, which they extract as
-    /// [`State`](crate::State).
+    /// Gives the handlers a value, which they extract as [`State`](crate::State). One of each type:
+    /// a second one replaces the first. It is cloned for every handler that asks for it.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use tower_socketio::{SocketIo, State};
+    ///
+    /// let io = SocketIo::builder().state(Arc::<str>::from("hello")).build();
+    /// io.of("/").on("greet", async |State(greeting): State<Arc<str>>| println!("{greeting}"));
+    /// ```
     #[must_use]
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, state: T) -> Self {
         self.state.insert(TypeId::of::<T>(), Box::new(state));
         self
     }
 
-    /// How long a client may be connected without having joined a namespace. Default 45 s.
+    /// How long a client may be connected without having joined a namespace. Then its connection
+    /// is closed. Default 45 s.
+    ///
+    /// Middleware and connect handlers that may refuse take their time out of it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().connect_timeout(Duration::from_secs(10)).build();
+    /// ```
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = timeout;
         self
     }
 
-    /// How many binary attachments a client's packet may have. Default 10.
+    /// How many binary attachments a client's packet may have (Socket.IO protocol 5). A client that
+    /// announces more is disconnected. Default 10.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().max_attachments(64).build();
+    /// ```
     #[must_use]
     pub fn max_attachments(mut self, attachments: usize) -> Self {
         self.config.max_attachments = attachments;
         self
     }
 
-    /// How many namespaces a client may be connected to. Default 100.
+    /// How many namespaces a client may be connected to. A further one is refused with the
+    /// `connect_error` `Too many namespaces`. Default 100.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().max_namespaces(4).build();
+    /// ```
     #[must_use]
     pub fn max_namespaces(mut self, namespaces: usize) -> Self {
         self.config.max_namespaces = namespaces;
@@ -115,6 +165,13 @@ impl SocketIoBuilder {
     ///
     /// # Panics
     /// When it is 0.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// // One event of a client after the other.
+    /// let io = SocketIo::builder().max_handlers(1).build();
+    /// ```
     #[must_use]
     pub fn max_handlers(mut self, handlers: usize) -> Self {
         assert!(handlers > 0, "at least one handler of a client must be able to run");
@@ -124,6 +181,14 @@ impl SocketIoBuilder {
 
     /// How many bytes of events may wait for a client's handlers. When more do, nothing is read
     /// from the client until some have been handled. Default 1,000,000.
+    ///
+    /// An event counts with its name, its arguments, its attachments and some bytes for itself.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().max_pending_bytes(100_000).build();
+    /// ```
     #[must_use]
     pub fn max_pending_bytes(mut self, bytes: usize) -> Self {
         self.config.max_pending_bytes = bytes;
@@ -131,14 +196,29 @@ impl SocketIoBuilder {
     }
 
     /// How long handlers may go on after their client has left, and then its disconnect handler.
-    /// Default 30 s.
+    /// What is not done by then is dropped where it awaits, and
+    /// [`on_error`](Namespace::on_error) is told. Default 30 s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().handler_grace(Duration::from_secs(5)).build();
+    /// ```
     #[must_use]
     pub fn handler_grace(mut self, grace: Duration) -> Self {
         self.config.handler_grace = grace;
         self
     }
 
-    /// The server.
+    /// The server, with the namespace `/`.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// assert_eq!((io.path(), io.clients_count()), ("/socket.io", 0));
+    /// ```
     pub fn build(mut self) -> SocketIo {
         self.config.max_held_bytes = self.engine.max_outbox_bytes;
         let core = Arc::new(Core {
@@ -157,11 +237,27 @@ impl SocketIoBuilder {
 
 impl SocketIo {
     /// Settings, all at their defaults.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().max_payload(100_000).build();
+    /// ```
     pub fn builder() -> SocketIoBuilder {
         SocketIoBuilder::default()
     }
 
     /// The namespace of that path, made if it is not there. A leading slash may be left out.
+    ///
+    /// Clients can connect to it from then on, to others not: they are told `Invalid namespace`.
+    /// Names of more than 256 bytes, or with a `,`, no client can ask for.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// assert_eq!(io.of("chat").path(), "/chat");
+    /// ```
     pub fn of(&self, path: &str) -> Namespace {
         let path: Cow<'_, str> = if path.starts_with('/') {
             path.into()
@@ -182,42 +278,116 @@ impl SocketIo {
     ///
     /// # Errors
     /// As [`Broadcast::emit`].
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.emit("news", "hello")?;
+    /// assert!(io.emit("disconnect", ()).is_err());
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
     pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
         self.of("/").emit(event, args)
     }
 
-    /// Everybody in a room of the namespace `/`.
+    /// Everybody in a room of the namespace `/`. A socket's id is the name of its own room.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.to("lobby").emit("news", "hello")?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
     pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
         self.of("/").to(room)
     }
 
     /// Everybody in the namespace `/` but those in a room.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.except("muted").emit("news", "hello")?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
     pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
         self.of("/").except(room)
     }
 
-    /// How many clients are connected, whatever their namespaces.
+    /// How many clients are connected, whatever their namespaces. A polling client that the server
+    /// has closed counts until it was told so, for at most 30 s.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// assert_eq!(io.clients_count(), 0);
+    /// ```
     pub fn clients_count(&self) -> usize {
         self.engine.connections()
     }
 
     /// The path of the endpoint, without a slash at its end.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// assert_eq!(SocketIo::builder().build().path(), "/socket.io");
+    /// ```
     pub fn path(&self) -> &str {
         &self.engine.config().path
     }
 
-    /// A tower service for the endpoint, wherever it is mounted.
+    /// A tower service for the endpoint, wherever it is mounted: see [`Service`].
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// let service = io.service();
+    /// ```
     pub fn service(&self) -> Service {
         self.engine.service()
     }
 
-    /// A tower layer that puts the endpoint in front of another service.
+    /// A tower layer that puts the endpoint in front of another service: see [`Layer`].
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// let layer = io.layer();
+    /// ```
     pub fn layer(&self) -> Layer {
         Layer::new(self.engine.clone())
     }
 
     /// Answers a request that is no WebSocket's: for adapters to web frameworks that are not
-    /// tower's. `tail` is what follows the endpoint's path.
+    /// tower's. `tail` is what follows the endpoint's path, as in `/socket.io.min.js`.
+    ///
+    /// A poll is answered when there is something to say. Dropping this future, or the response's
+    /// body before it was read, ends the client's session.
+    ///
+    /// # Panics
+    /// When there is no current tokio runtime, unless the server has
+    /// [its own](SocketIoBuilder::runtime).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), http::Error> {
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// let request = http::Request::get("/socket.io/?EIO=4&transport=polling").body(String::new())?;
+    /// let (parts, body) = request.into_parts();
+    /// let response = io.handle("/", parts, body).await;
+    /// assert_eq!(response.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn handle<B>(&self, tail: &str, parts: http::request::Parts, body: B) -> http::Response<ResponseBody>
     where
         B: http_body::Body<Data: bytes::Buf>,
@@ -225,11 +395,27 @@ impl SocketIo {
         self.engine.handle(tail, parts, body).await
     }
 
-    /// Accepts a WebSocket request: for adapters to web frameworks that are not tower's. Send the
-    /// response, then drive the ticket with the stream that the connection has become.
+    /// Accepts a WebSocket request, by HTTP/1.1 (RFC 6455) or HTTP/2 (RFC 8441): for adapters to web
+    /// frameworks that are not tower's. Send the response, then [drive](Ticket::drive) the ticket
+    /// with the stream that the connection has become.
     ///
     /// # Errors
-    /// The response that refuses it, to be sent instead.
+    /// The response that refuses it, to be sent instead: 503 while the server closes, else 400.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// let request = http::Request::get("/socket.io/?EIO=4&transport=websocket")
+    ///     .header("connection", "Upgrade")
+    ///     .header("upgrade", "websocket")
+    ///     .header("sec-websocket-version", "13")
+    ///     .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+    ///     .body(())?;
+    /// let (response, ticket) = io.accept_websocket(request.into_parts().0).expect("a WebSocket");
+    /// assert_eq!(response.status(), 101);
+    /// # Ok::<(), http::Error>(())
+    /// ```
     pub fn accept_websocket(
         &self,
         parts: http::request::Parts,
@@ -239,6 +425,20 @@ impl SocketIo {
 
     /// Refuses new clients, sends the others what is queued and disconnects them with `server
     /// shutting down`, and waits, for at most 5 seconds, until all handlers have ended.
+    ///
+    /// It cannot be undone. Call it from a task of its own, not from a handler, which it would wait
+    /// for.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.close().await;
+    /// assert_eq!(io.clients_count(), 0);
+    /// # }
+    /// ```
     pub async fn close(&self) {
         self.engine.close(CLOSE_WITHIN).await;
     }

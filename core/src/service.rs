@@ -22,20 +22,28 @@ use tower_service::Service as TowerService;
 
 use crate::engine::{Engine, ResponseBody, is_extended_connect};
 
-/// The future of a response.
+/// The future of a [`Service`]'s response. It never fails; [`Service`] has an example.
 pub type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
 
 /// The endpoint as a tower service, wherever it is mounted.
 ///
-/// It answers every request it is given. What follows the endpoint's path in a request's URI
-/// tells what is asked for; a router may have stripped that path or a prefix of it.
+/// It answers every request it is given, and is always ready. What follows the endpoint's path in
+/// a request's URI tells what is asked for; a router may have stripped that path or a prefix of it.
+/// A WebSocket's stream is taken over from hyper, in a task of the current tokio runtime: serve the
+/// connection with upgrades.
 ///
 /// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use tower::ServiceExt as _;
 /// use tower_socketio::SocketIo;
 ///
-/// let io = SocketIo::builder().build();
-/// io.of("/");
-/// let service = io.service();
+/// let service = SocketIo::builder().build().service();
+/// let request = http::Request::get("/socket.io/?EIO=4&transport=polling").body(String::new())?;
+/// let response = service.oneshot(request).await?;
+/// assert_eq!(response.status(), 200);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct Service {
@@ -123,14 +131,22 @@ impl fmt::Debug for Service {
 
 /// Puts the endpoint in front of another service, which gets every request that is not ours.
 ///
-/// A request is ours when its path is the endpoint's, or begins with it and a slash.
+/// A request is ours when its path is the endpoint's, or begins with it and a slash. Readiness and
+/// errors are the other service's.
 ///
 /// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use tower::{Layer as _, ServiceExt as _, service_fn};
 /// use tower_socketio::SocketIo;
 ///
 /// let io = SocketIo::builder().build();
-/// io.of("/");
-/// let layer = io.layer();
+/// let site = service_fn(async |_| Ok::<_, std::io::Error>(http::Response::new(String::from("hello"))));
+/// let request = http::Request::get("/").body(String::new())?;
+/// let response = io.layer().layer(site).oneshot(request).await?;
+/// assert_eq!(response.status(), 200);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug, Clone)]
 pub struct Layer {
@@ -156,7 +172,7 @@ impl<S> tower_layer::Layer<S> for Layer {
     }
 }
 
-/// A service with the endpoint in front of it.
+/// A service with the endpoint in front of it, made by a [`Layer`], which has an example.
 #[derive(Debug, Clone)]
 pub struct Layered<S> {
     service: Service,
@@ -195,7 +211,7 @@ where
 }
 
 pin_project! {
-    /// The future of a [`Layered`] service.
+    /// The future of a [`Layered`] service. [`Layer`] has an example.
     #[project = FutureProjection]
     pub enum LayeredFuture<F> {
         #[doc(hidden)]

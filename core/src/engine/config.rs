@@ -7,7 +7,30 @@ use tokio::runtime::Handle;
 use super::{conn::Timing, transport::Transport};
 use crate::{client_bundle::ClientBundle, cors::Cors};
 
-/// The engine's settings. The defaults are the reference server's.
+/// The engine's settings. The defaults are the reference server's, save
+/// [`max_outbox_bytes`](crate::SocketIoBuilder::max_outbox_bytes), which it does not have.
+///
+/// They are set by the methods of [`SocketIoBuilder`](crate::SocketIoBuilder) and
+/// [`EngineBuilder`](super::EngineBuilder), which say what each means:
+///
+/// | setting | default |
+/// |---|---|
+/// | `path` | `/socket.io` |
+/// | `transports` | polling, WebSocket |
+/// | `ping_interval` | 25 s |
+/// | `ping_timeout` | 20 s |
+/// | `upgrade_timeout` | 10 s |
+/// | `max_payload` | 1,000,000 bytes |
+/// | `max_outbox_bytes` | 1,000,000 bytes |
+/// | `cors` | pages of the same origin |
+/// | `runtime` | the current one |
+/// | `serve_client` | off |
+///
+/// ```
+/// use tower_socketio::engine::EngineConfig;
+///
+/// assert!(format!("{:?}", EngineConfig::default()).contains("/socket.io"));
+/// ```
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
     pub(crate) path: Box<str>,
@@ -61,10 +84,18 @@ impl EngineConfig {
 /// The setters of [`EngineConfig`], for every builder that has one.
 macro_rules! engine_settings {
     ($($config:ident).+) => {
-        /// The path of the endpoint. Default `/socket.io`.
+        /// The path of the endpoint, which clients are told by their option `path`. Default
+        /// `/socket.io`. Slashes at its end are taken off.
         ///
         /// # Panics
         /// When it does not begin with a slash.
+        ///
+        /// ```
+        /// use tower_socketio::SocketIo;
+        ///
+        /// let io = SocketIo::builder().path("/live/").build();
+        /// assert_eq!(io.path(), "/live");
+        /// ```
         #[must_use]
         pub fn path(mut self, path: &str) -> Self {
             assert!(path.starts_with('/'), "the path {path:?} must begin with a slash");
@@ -72,10 +103,20 @@ macro_rules! engine_settings {
             self
         }
 
-        /// The transports that clients may use. Default: polling and WebSocket.
+        /// The transports that clients may use, in any order. Default: polling and WebSocket.
+        ///
+        /// A request for another is refused with status 400 and `Transport unknown`, as the
+        /// reference server does. Clients begin with polling unless their option `transports` says
+        /// otherwise.
         ///
         /// # Panics
         /// When there are none.
+        ///
+        /// ```
+        /// use tower_socketio::{SocketIo, Transport};
+        ///
+        /// let io = SocketIo::builder().transports([Transport::WebSocket]).build();
+        /// ```
         #[must_use]
         pub fn transports(mut self, transports: impl IntoIterator<Item = $crate::Transport>) -> Self {
             self.$($config).+.transports = transports.into_iter().collect();
@@ -83,22 +124,51 @@ macro_rules! engine_settings {
             self
         }
 
-        /// How long after a heartbeat the next one begins. Default 25 s.
+        /// How long after a client's last answer the next heartbeat begins. Default 25 s.
+        ///
+        /// The server pings and the client answers (Engine.IO protocol 4). The client is told the
+        /// interval in whole milliseconds. A poll is held for no longer.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use tower_socketio::SocketIo;
+        ///
+        /// let io = SocketIo::builder().ping_interval(Duration::from_secs(10)).build();
+        /// ```
         #[must_use]
         pub fn ping_interval(mut self, interval: std::time::Duration) -> Self {
             self.$($config).+.ping_interval = interval;
             self
         }
 
-        /// How long a client may take to answer a heartbeat before it is taken for dead.
-        /// Default 20 s.
+        /// How long a client may take to answer a heartbeat. Then it is taken for dead, and its
+        /// connection ends with `ping timeout`. Default 20 s.
+        ///
+        /// The first other packet that comes meanwhile starts the wait anew. With the default
+        /// [`ping_interval`](Self::ping_interval), a broken network is noticed within 45 s. The
+        /// client, which is told both, closes by itself when it hears nothing for as long.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use tower_socketio::SocketIo;
+        ///
+        /// let io = SocketIo::builder().ping_timeout(Duration::from_secs(5)).build();
+        /// ```
         #[must_use]
         pub fn ping_timeout(mut self, timeout: std::time::Duration) -> Self {
             self.$($config).+.ping_timeout = timeout;
             self
         }
 
-        /// How long an upgrade from polling to WebSocket may take. Default 10 s.
+        /// How long an upgrade from polling to WebSocket may take. Then the WebSocket is closed and
+        /// the client stays on polling. Default 10 s.
+        ///
+        /// ```
+        /// use std::time::Duration;
+        /// use tower_socketio::SocketIo;
+        ///
+        /// let io = SocketIo::builder().upgrade_timeout(Duration::from_secs(3)).build();
+        /// ```
         #[must_use]
         pub fn upgrade_timeout(mut self, timeout: std::time::Duration) -> Self {
             self.$($config).+.upgrade_timeout = timeout;
@@ -107,22 +177,48 @@ macro_rules! engine_settings {
 
         /// The largest message and the largest POST that a client may send, in bytes. Default
         /// 1,000,000. (`maxHttpBufferSize` of the reference server.)
+        ///
+        /// A longer POST is answered with status 413, and the session goes on. A longer WebSocket
+        /// message closes the connection with code 1009 (RFC 6455). The client is told the number, and
+        /// divides its polling payloads accordingly. What the server sends is not limited by it.
+        ///
+        /// ```
+        /// use tower_socketio::SocketIo;
+        ///
+        /// let io = SocketIo::builder().max_payload(10_000_000).build();
+        /// ```
         #[must_use]
         pub fn max_payload(mut self, bytes: usize) -> Self {
             self.$($config).+.max_payload = bytes;
             self
         }
 
-        /// How many bytes may wait for a client that reads slowly. A message is always queued
-        /// when fewer wait; when more do, volatile messages are given up, and if that does not
-        /// help the client is disconnected. Default 1,000,000.
+        /// How many bytes may wait for a client that reads slowly. Default 1,000,000.
+        ///
+        /// A message is queued, whatever its size, as long as no more than that wait. When more do,
+        /// volatile messages are given up, and if that does not help the client is disconnected with
+        /// `transport error`. It is also how much a socket may emit before it is let in.
+        ///
+        /// ```
+        /// use tower_socketio::SocketIo;
+        ///
+        /// let io = SocketIo::builder().max_outbox_bytes(64 * 1024).build();
+        /// ```
         #[must_use]
         pub fn max_outbox_bytes(mut self, bytes: usize) -> Self {
             self.$($config).+.max_outbox_bytes = bytes;
             self
         }
 
-        /// Which pages of other origins may connect. Default: none.
+        /// Which pages of other origins may connect. Default: none, which is
+        /// [`Cors::same_origin`](crate::Cors::same_origin).
+        ///
+        /// ```
+        /// use tower_socketio::{Cors, SocketIo};
+        ///
+        /// let cors = Cors::origins(["https://app.example"]).credentials(true);
+        /// let io = SocketIo::builder().cors(cors).build();
+        /// ```
         #[must_use]
         pub fn cors(mut self, cors: $crate::Cors) -> Self {
             self.$($config).+.cors = cors;
@@ -131,6 +227,17 @@ macro_rules! engine_settings {
 
         /// The runtime that carries polling clients and what handlers leave to do when their
         /// client is gone. Default: the one that builds the server or serves its first request.
+        ///
+        /// It must have tokio's timers and outlive the server. Needed where requests are served by
+        /// runtimes of their own, which may end while clients are connected.
+        ///
+        /// ```
+        /// use tower_socketio::SocketIo;
+        ///
+        /// let background = tokio::runtime::Runtime::new()?;
+        /// let io = SocketIo::builder().runtime(background.handle().clone()).build();
+        /// # Ok::<(), std::io::Error>(())
+        /// ```
         #[must_use]
         pub fn runtime(mut self, runtime: tokio::runtime::Handle) -> Self {
             self.$($config).+.runtime = Some(runtime);
@@ -138,10 +245,22 @@ macro_rules! engine_settings {
         }
 
         /// Serves the official browser client from a directory, as `<path>/socket.io.min.js` and
-        /// its siblings: the folder `dist` of the npm package `socket.io-client`.
+        /// its siblings: the folder `dist` of the npm package `socket.io-client`. Default: off.
+        ///
+        /// The files are read now, which blocks, and kept in memory: about 1.2 MB for version 4.8.
         ///
         /// # Errors
         /// When the directory holds none of the client's files or one of them cannot be read.
+        ///
+        /// ```
+        /// use tower_socketio::{ClientBundleError, SocketIo};
+        ///
+        /// fn server() -> Result<SocketIo, ClientBundleError> {
+        ///     let builder = SocketIo::builder().serve_client("node_modules/socket.io-client/dist")?;
+        ///     Ok(builder.build())
+        /// }
+        /// # assert!(server().is_err());
+        /// ```
         pub fn serve_client(mut self, dir: impl AsRef<std::path::Path>) -> Result<Self, $crate::ClientBundleError> {
             let bundle = $crate::client_bundle::ClientBundle::load(dir.as_ref())?;
             self.$($config).+.client_bundle = Some(std::sync::Arc::new(bundle));

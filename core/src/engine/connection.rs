@@ -22,8 +22,19 @@ use super::{
 
 /// A handle of one connection, cheap to clone; sending never waits for the network.
 ///
-/// What is sent waits in an outbox that is bounded in bytes: a client that reads too slowly
+/// What is sent waits in an outbox that is bounded in bytes
+/// ([`max_outbox_bytes`](super::EngineBuilder::max_outbox_bytes)): a client that reads too slowly
 /// loses volatile messages first and is then disconnected.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_socketio::engine::Connection;
+///
+/// async fn tick(connection: Connection) {
+///     tokio::time::sleep(Duration::from_secs(1)).await;
+///     connection.send_text("tick");
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Connection(Arc<Shared>);
 
@@ -93,32 +104,74 @@ impl Connection {
     }
 
     /// The connection's id. It is the key to the session: never show it to other clients.
+    ///
+    /// ```
+    /// # use tower_socketio::engine::Connection;
+    /// fn is_same(a: &Connection, b: &Connection) -> bool {
+    ///     a.id() == b.id()
+    /// }
+    /// ```
     pub fn id(&self) -> &Sid {
         &self.0.sid
     }
 
     /// Which generation of the protocol the client speaks.
+    ///
+    /// ```
+    /// # use tower_socketio::engine::{Connection, Generation};
+    /// fn is_current(connection: &Connection) -> bool {
+    ///     connection.generation() == Generation::Eio4
+    /// }
+    /// ```
     pub fn generation(&self) -> Generation {
         self.0.generation
     }
 
-    /// The transport in use at this moment.
+    /// The transport in use at this moment: it may change once, from polling to WebSocket.
+    ///
+    /// ```
+    /// # use tower_socketio::engine::{Connection, Transport};
+    /// fn is_upgraded(connection: &Connection) -> bool {
+    ///     connection.transport() == Transport::WebSocket
+    /// }
+    /// ```
     pub fn transport(&self) -> Transport {
         self.lock().transport
     }
 
     /// Sends a text message. A closed connection ignores it.
+    ///
+    /// ```
+    /// # use tower_socketio::engine::Connection;
+    /// fn greet(connection: &Connection) {
+    ///     connection.send_text("hello");
+    /// }
+    /// ```
     pub fn send_text(&self, text: &str) {
         self.send_frames(&[Frame::text(text)], false);
     }
 
     /// Sends a binary message. A closed connection ignores it.
+    ///
+    /// ```
+    /// # use tower_socketio::engine::Connection;
+    /// fn greet(connection: &Connection) {
+    ///     connection.send_binary(&[1, 2, 3]);
+    /// }
+    /// ```
     pub fn send_binary(&self, bytes: &[u8]) {
         self.send_frames(&[Frame::binary(bytes)], false);
     }
 
     /// Sends what is queued, then closes the connection with that reason. Only the first reason
-    /// counts.
+    /// counts. With [`CloseReason::TransportError`], only what can be written at once is sent.
+    ///
+    /// ```
+    /// # use tower_socketio::engine::{CloseReason, Connection};
+    /// fn kick(connection: &Connection) {
+    ///     connection.close(CloseReason::ForcedClose);
+    /// }
+    /// ```
     pub fn close(&self, reason: CloseReason) {
         self.change(|state| {
             state.ending.get_or_insert(reason);

@@ -5,7 +5,14 @@ use std::fmt;
 
 use super::codec::{Malformed, Signal, eio4, frame::Frame};
 
-/// A generation of the protocol, named by what users know.
+/// A generation of the protocol, named by what users know. Clients of others are refused with
+/// status 400 and `Unsupported protocol version`, as the reference server does.
+///
+/// ```
+/// use tower_socketio::Generation;
+///
+/// assert_eq!(Generation::Eio4.to_string(), "Engine.IO 4");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Generation {
@@ -30,7 +37,7 @@ impl Generation {
     }
 
     /// The first packet of a polling payload, and how many bytes it and its separator take.
-    pub(super) fn decode_first(self, payload: &str) -> (Result<Signal<'_>, Malformed>, usize) {
+    pub(crate) fn decode_first(self, payload: &str) -> (Result<Signal<'_>, Malformed>, usize) {
         match self {
             Self::Eio4 => eio4::decode_first(payload),
         }
@@ -58,6 +65,12 @@ impl Generation {
     }
 
     /// The number that clients send as `EIO`.
+    ///
+    /// ```
+    /// use tower_socketio::Generation;
+    ///
+    /// assert_eq!(Generation::Eio4.protocol(), 4);
+    /// ```
     pub const fn protocol(self) -> u8 {
         match self {
             Self::Eio4 => 4,

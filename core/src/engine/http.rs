@@ -38,7 +38,15 @@ use super::{
 };
 use crate::{cors::Verdict, handshake::Handshake};
 
-/// The body of a response: a few bytes, or the answer to a poll.
+/// The body of a response: a few bytes, or the answer to a poll. An answer that is dropped before it
+/// was read ends the client's session, since its messages are lost.
+///
+/// ```
+/// use http_body::Body as _;
+/// use tower_socketio::ResponseBody;
+///
+/// assert!(ResponseBody::default().is_end_stream());
+/// ```
 #[derive(Debug, Default)]
 pub struct ResponseBody(Content);
 
@@ -53,6 +61,12 @@ enum Content {
 
 impl Engine {
     /// Answers a request that is no WebSocket's. `tail` is what follows the endpoint's path.
+    ///
+    /// As [`SocketIo::handle`](crate::SocketIo::handle), which has an example.
+    ///
+    /// # Panics
+    /// When there is no current tokio runtime, unless the server has
+    /// [its own](super::EngineBuilder::runtime).
     pub async fn handle<B>(&self, tail: &str, parts: Parts, body: B) -> Response<ResponseBody>
     where
         B: Body<Data: Buf>,
@@ -80,6 +94,8 @@ impl Engine {
 
     /// Accepts a WebSocket request: send the response, then drive the ticket with the stream that
     /// the connection has become.
+    ///
+    /// As [`SocketIo::accept_websocket`](crate::SocketIo::accept_websocket), which has an example.
     ///
     /// # Errors
     /// The response that refuses it, to be sent instead.

@@ -64,6 +64,8 @@ mod sid;
 pub(crate) mod transport;
 
 use self::{activity::Activity, config::engine_settings, registry::Registry};
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::transport::websocket::codec::Decoder;
 pub(crate) use self::{
     codec::frame::Frame,
     driver::{Alarm, now},
@@ -81,7 +83,21 @@ pub use self::{
 };
 use crate::{handshake::Handshake, service::Service};
 
-/// One message of a client.
+/// One message of a client, at most
+/// [`max_payload`](EngineBuilder::max_payload) bytes long. On polling, bytes travel as base64
+/// (Engine.IO protocol 4); here they are bytes again.
+///
+/// ```
+/// use tower_socketio::engine::Message;
+///
+/// fn length(message: Message<'_>) -> usize {
+///     match message {
+///         Message::Text(text) => text.len(),
+///         Message::Binary(bytes) => bytes.len(),
+///     }
+/// }
+/// assert_eq!(length(Message::Text("héllo")), 6);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Message<'a> {
     /// Text.
@@ -91,47 +107,107 @@ pub enum Message<'a> {
 }
 
 /// Whether an application takes further messages of a client.
+///
+/// ```
+/// use tower_socketio::engine::Flow;
+///
+/// fn flow(waiting: usize) -> Flow {
+///     if waiting < 100 { Flow::Open } else { Flow::Full }
+/// }
+/// assert_eq!(flow(100), Flow::Full);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
     /// It does.
     Open,
-    /// Not for now: nothing more is read from the client, and its heartbeat stands still, until
-    /// [`Client::poll`] returns [`Flow::Open`].
+    /// Not for now: nothing more is read from the client until [`Client::poll`] returns
+    /// [`Flow::Open`]. That time does not count against its heartbeat.
     Full,
 }
 
-/// What happens after a connection has ended: the rest of an application's work.
+/// What happens after a connection has ended: the rest of an application's work, as
+/// [`Client::close`] returns it.
+///
+/// ```
+/// use tower_socketio::engine::Rest;
+///
+/// let rest: Rest = Box::pin(async { println!("saved") });
+/// ```
 pub type Rest = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// An application of the engine: makes a [`Client`] of every connection.
+/// An application of the engine: makes a [`Client`] of every connection. The
+/// [module](self) has a complete example.
+///
+/// ```
+/// use tower_socketio::{Handshake, engine::{Client, Connection, Upper}};
+/// # use tower_socketio::engine::{Flow, Message};
+/// # struct Greeted;
+/// # impl Client for Greeted {
+/// #     fn message(&mut self, _: &mut std::task::Context<'_>, _: Message<'_>) -> Flow { Flow::Open }
+/// # }
+///
+/// struct Greeter;
+///
+/// impl Upper for Greeter {
+///     fn open(&self, connection: &Connection, _handshake: Handshake) -> Box<dyn Client> {
+///         connection.send_text("hello");
+///         Box::new(Greeted)
+///     }
+/// }
+/// ```
 pub trait Upper: Send + Sync + 'static {
-    /// A client has shaken hands.
+    /// A client has shaken hands. What is sent to it now comes right after the handshake. It must
+    /// neither block nor panic.
     fn open(&self, connection: &Connection, handshake: Handshake) -> Box<dyn Client>;
 }
 
-/// An application's side of one connection, called only by the task that carries it.
+/// An application's side of one connection, called only by the task that carries it. Nothing in it
+/// may block. Panics are not caught here: one ends the connection.
+///
+/// ```
+/// use std::task::Context;
+/// use tower_socketio::engine::{Client, CloseReason, Flow, Message, Rest};
+///
+/// struct Counter(usize);
+///
+/// impl Client for Counter {
+///     fn message(&mut self, _cx: &mut Context<'_>, _message: Message<'_>) -> Flow {
+///         self.0 += 1;
+///         Flow::Open
+///     }
+///
+///     fn close(self: Box<Self>, reason: CloseReason) -> Option<Rest> {
+///         Some(Box::pin(async move { println!("{} messages, then {reason}", self.0) }))
+///     }
+/// }
+/// ```
 pub trait Client: Send + 'static {
     /// A message came. It counts as taken even when the answer is [`Flow::Full`].
     fn message(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Flow;
 
     /// Called whenever the connection's task is woken, through `cx` or by the [`Connection`].
+    /// Default: [`Flow::Open`].
     fn poll(&mut self, _cx: &mut Context<'_>) -> Flow {
         Flow::Open
     }
 
-    /// When [`poll`](Self::poll) is to be called at the latest.
+    /// When [`poll`](Self::poll) is to be called at the latest. Default: whenever. By the clock of
+    /// tokio, which tests may stop.
     fn deadline(&self) -> Option<Instant> {
         None
     }
 
-    /// The connection has ended. What is left to do runs on the server's runtime; it must
-    /// end by itself.
+    /// The connection has ended; called once. What is left to do runs on the server's runtime; it
+    /// must end by itself. Default: nothing.
     fn close(self: Box<Self>, _reason: CloseReason) -> Option<Rest> {
         None
     }
 }
 
-/// A server of raw Engine.IO, cheap to clone.
+/// A server of raw Engine.IO, cheap to clone. The [module](self) has a complete example.
+///
+/// Nothing is closed when the last handle is dropped while clients are connected: see
+/// [`close`](Self::close).
 #[derive(Clone)]
 pub struct Engine(Arc<Shared>);
 
@@ -145,7 +221,18 @@ pub(crate) struct Shared {
     closing: AtomicBool,
 }
 
-/// Settings of an [`Engine`].
+/// Settings of an [`Engine`], made by [`Engine::builder`]. The defaults are in
+/// [`EngineConfig`]'s table.
+///
+/// Durations are added to the clock's time when a client connects: years are possible,
+/// [`Duration::MAX`] is not.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_socketio::engine::Engine;
+///
+/// let builder = Engine::builder().path("/engine.io").ping_interval(Duration::from_secs(10));
+/// ```
 #[derive(Debug, Default)]
 pub struct EngineBuilder {
     config: EngineConfig,
@@ -155,13 +242,41 @@ impl EngineBuilder {
     engine_settings!(config);
 
     /// The server of that application.
+    ///
+    /// ```
+    /// # use tower_socketio::{Handshake, engine::{Client, Connection, Engine, Flow, Message, Upper}};
+    /// # struct Silent;
+    /// # impl Client for Silent {
+    /// #     fn message(&mut self, _: &mut std::task::Context<'_>, _: Message<'_>) -> Flow { Flow::Open }
+    /// # }
+    /// # struct Silence;
+    /// # impl Upper for Silence {
+    /// #     fn open(&self, _: &Connection, _: Handshake) -> Box<dyn Client> { Box::new(Silent) }
+    /// # }
+    /// // `Silence` implements `Upper`.
+    /// let engine = Engine::builder().path("/engine.io").build(Silence);
+    /// assert_eq!(engine.connections(), 0);
+    /// ```
     pub fn build(self, upper: impl Upper) -> Engine {
         Engine::new(self.config, upper)
     }
 }
 
+/// Reads a query, for the fuzzer.
+#[cfg(any(fuzzing, test))]
+pub(crate) fn read_route(query: &str) {
+    let _ = route::Route::read(Some(query), &[Transport::Polling, Transport::WebSocket]);
+    assert!(route::parameters(query).count() <= query.len());
+}
+
 impl Engine {
     /// Settings, all at their defaults.
+    ///
+    /// ```
+    /// use tower_socketio::engine::Engine;
+    ///
+    /// let builder = Engine::builder().max_payload(1_000);
+    /// ```
     pub fn builder() -> EngineBuilder {
         EngineBuilder::default()
     }
@@ -182,17 +297,41 @@ impl Engine {
     }
 
     /// A tower service for the endpoint, wherever it is mounted.
+    ///
+    /// ```
+    /// # use tower_socketio::{Service, engine::Engine};
+    /// fn mount(engine: &Engine) -> Service {
+    ///     engine.service()
+    /// }
+    /// ```
     pub fn service(&self) -> Service {
         Service::new(self.clone())
     }
 
-    /// How many connections there are.
+    /// How many connections there are. A polling client that the server has closed counts until it
+    /// was told so, for at most 30 s.
+    ///
+    /// ```
+    /// # use tower_socketio::engine::Engine;
+    /// fn report(engine: &Engine) {
+    ///     println!("{} clients", engine.connections());
+    /// }
+    /// ```
     pub fn connections(&self) -> usize {
         self.0.registry.len()
     }
 
     /// Refuses new connections, ends all others with [`CloseReason::ServerShuttingDown`], and
-    /// waits until what they left to do is done, for at most that long.
+    /// waits until what they left to do is done, for at most that long. It cannot be undone.
+    ///
+    /// ```
+    /// # use tower_socketio::engine::Engine;
+    /// use std::time::Duration;
+    ///
+    /// async fn stop(engine: &Engine) {
+    ///     engine.close(Duration::from_secs(5)).await;
+    /// }
+    /// ```
     pub async fn close(&self, within: Duration) {
         self.0.closing.store(true, Ordering::SeqCst);
         for connection in self.0.registry.all() {

@@ -6,6 +6,7 @@ use std::fmt;
 ///
 /// ```
 /// use tower_socketio::engine::CloseReason;
+///
 /// assert_eq!(CloseReason::PingTimeout.to_string(), "ping timeout");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +31,12 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// The reference server's name for it.
+    ///
+    /// ```
+    /// use tower_socketio::CloseReason;
+    ///
+    /// assert_eq!(CloseReason::ServerShuttingDown.as_str(), "server shutting down");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TransportError => "transport error",

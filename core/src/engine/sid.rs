@@ -11,20 +11,28 @@ const RANDOM: usize = 15;
 /// take any room name of 20 characters for a socket id.
 const LENGTH: usize = 20;
 
-/// The id of a connection or of a socket: 20 URL-safe characters that cannot be guessed.
+/// The id of a connection or of a socket: 20 URL-safe characters that cannot be guessed (120 random
+/// bits).
 ///
 /// The id of a socket is public (applications broadcast it); the id of its connection is a
-/// session key and is never the same.
+/// session key and is never the same. It is written as a string by serde, and compares with text.
 ///
 /// ```
 /// let id = tower_socketio::Sid::random();
 /// assert_eq!(id.as_str().len(), 20);
+/// assert_eq!(id, *id.to_string().as_str());
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sid([u8; LENGTH]);
 
 impl Sid {
     /// A new id, from a cryptographic generator that the operating system seeds.
+    ///
+    /// ```
+    /// use tower_socketio::Sid;
+    ///
+    /// assert_ne!(Sid::random(), Sid::random());
+    /// ```
     pub fn random() -> Self {
         let mut random = [0; RANDOM];
         rand::rng().fill_bytes(&mut random);
@@ -44,7 +52,15 @@ impl Sid {
             .then_some(Self(bytes))
     }
 
-    /// The id as text.
+    /// The id as text: also the name of the room that only its socket is in.
+    ///
+    /// ```
+    /// use tower_socketio::{Sid, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.to(Sid::random().as_str()).emit("news", "for one")?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_else(|_| unreachable!("an id is ASCII"))
     }

@@ -20,13 +20,15 @@ use super::{
 use crate::error::AckError;
 
 /// What a handler returns to answer the client's ack: one value, or several as
-/// [`Args`](crate::Args).
+/// [`Args`](crate::Args). A client that asked for none gets none.
 ///
 /// ```
 /// use tower_socketio::{Ack, Args, Data, SocketIo};
 ///
 /// let io = SocketIo::builder().build();
-/// io.of("/").on("sum", async |Data(Args((a, b))): Data<Args<(i64, i64)>>| Ack(a + b));
+/// io.of("/")
+///     .on("sum", async |Data(Args((a, b))): Data<Args<(i64, i64)>>| Ack(a + b))
+///     .on("pair", async || Ack(Args(("two", "arguments"))));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ack<T>(pub T);
@@ -65,14 +67,28 @@ impl AckSender {
     }
 
     /// Whether the client asked for an answer.
+    ///
+    /// ```
+    /// use tower_socketio::{AckSender, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("save", async |ack: AckSender| println!("{}", ack.is_wanted()));
+    /// ```
     pub fn is_wanted(&self) -> bool {
         self.id.is_some()
     }
 
-    /// Answers.
+    /// Answers. A client that has left, or did not ask, gets nothing.
     ///
     /// # Errors
     /// When the arguments cannot be written as JSON; the client then gets no answer.
+    ///
+    /// ```
+    /// use tower_socketio::{AckSender, Args, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("save", async |ack: AckSender| ack.send(Args(("saved", 3))));
+    /// ```
     pub fn send(self, args: impl EmitArgs) -> Result<(), EncodeError> {
         match self.id {
             Some(id) => self.socket.send_ack(id, &args),
@@ -90,6 +106,19 @@ impl fmt::Debug for AckSender {
 }
 
 /// A client's ack, awaited. The event has been sent already; dropping this gives up waiting.
+///
+/// Its output is what the client answered, or an [`AckError`]. It must not be polled again after
+/// that.
+///
+/// ```
+/// use tower_socketio::{AckFuture, SocketIo, Socket};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on("ask", async |socket: Socket| {
+///     let answer: AckFuture<String> = socket.emit_with_ack("name?", "");
+///     println!("{:?}", answer.await);
+/// });
+/// ```
 #[must_use = "await it to get the client's answer"]
 pub struct AckFuture<T> {
     state: Waiting,

@@ -19,6 +19,42 @@ use crate::{engine::Transport, error::Rejection, handshake::Handshake};
 
 /// Something that a handler can ask for, in the context `C` it runs in: [`ConnectContext`],
 /// [`EventContext`] or [`DisconnectContext`].
+///
+/// | extractor | is | where |
+/// |---|---|---|
+/// | [`Socket`] | the client in this namespace | everywhere |
+/// | [`Handshake`] | the request that its connection began with | everywhere |
+/// | [`Auth<T>`](Auth) | what it sent as `auth` | everywhere |
+/// | [`State<T>`](State) | a value of the server's | everywhere |
+/// | [`Extension<T>`](Extension) | a value that middleware put on the request | everywhere |
+/// | [`Transport`] | the transport at this moment | everywhere |
+/// | [`Data<T>`](Data) | the event's arguments | events |
+/// | [`RawArgs`] | the same, undecoded | events |
+/// | [`AckSender`] | answers later | events |
+/// | [`EventName`] | the event's name | events |
+/// | [`DisconnectReason`] | why it left | disconnections |
+///
+/// Extractors run before the handler's future is made. When one fails, the handler does not run,
+/// [`on_error`](crate::Namespace::on_error) is told, and so is the client, by its ack or by
+/// `connect_error`.
+///
+/// Write your own from those:
+///
+/// ```
+/// use tower_socketio::{Context, Extract, Rejection, SocketIo};
+///
+/// struct Language(String);
+///
+/// impl<C: Context> Extract<C> for Language {
+///     fn extract(context: &C) -> Result<Self, Rejection> {
+///         let language = context.socket().handshake().headers().get("accept-language");
+///         Ok(Self(language.unwrap_or("en").to_owned()))
+///     }
+/// }
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on_connect(async |Language(language): Language| println!("{language}"));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted here",
     label = "not an extractor of this kind of handler",
@@ -26,10 +62,12 @@ use crate::{engine::Transport, error::Rejection, handshake::Handshake};
     note = "of an event also: `Data<T>`, `RawArgs`, `AckSender`, `EventName`; of a disconnect: `DisconnectReason`"
 )]
 pub trait Extract<C>: Sized {
-    /// Takes it from the context.
+    /// Takes it from the context. It must not block.
     ///
     /// # Errors
     /// When the context does not have it: the handler does not run.
+    ///
+    /// The trait's own documentation has an example.
     fn extract(context: &C) -> Result<Self, Rejection>;
 
     /// Called when the handler is registered, to find mistakes early.
@@ -37,19 +75,64 @@ pub trait Extract<C>: Sized {
     fn check(_registration: &Registration<'_>) {}
 }
 
-/// Where a handler runs: what all contexts have.
+/// Where a handler runs: what all contexts have. [`Extract`] shows how an extractor for any of them
+/// is written.
+///
+/// ```
+/// use tower_socketio::Context;
+///
+/// fn namespace(context: &impl Context) -> String {
+///     context.socket().namespace().path().to_owned()
+/// }
+/// ```
 pub trait Context {
-    /// The socket it runs for.
+    /// The socket it runs for. While a client asks to connect, it is not let in yet.
+    ///
+    /// ```
+    /// use tower_socketio::{Context, ConnectContext};
+    ///
+    /// fn is_in(context: &ConnectContext<'_>) -> bool {
+    ///     context.socket().is_connected()
+    /// }
+    /// ```
     fn socket(&self) -> &Socket;
 }
 
-/// A client asks to connect.
+/// A client asks to connect: where middleware and connect handlers run.
+///
+/// ```
+/// use tower_socketio::{ConnectContext, Context, Extract, Rejection};
+///
+/// struct HasAuth(bool);
+///
+/// impl Extract<ConnectContext<'_>> for HasAuth {
+///     fn extract(context: &ConnectContext<'_>) -> Result<Self, Rejection> {
+///         Ok(Self(context.socket().auth_json().is_some()))
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct ConnectContext<'a> {
     pub(crate) socket: &'a Socket,
 }
 
-/// An event came.
+/// An event came: where its handler runs.
+///
+/// ```
+/// use tower_socketio::{Data, EventContext, Extract, Rejection, SocketIo};
+///
+/// struct Trimmed(String);
+///
+/// impl Extract<EventContext<'_>> for Trimmed {
+///     fn extract(context: &EventContext<'_>) -> Result<Self, Rejection> {
+///         let Data(text) = Data::<String>::extract(context)?;
+///         Ok(Self(text.trim().to_owned()))
+///     }
+/// }
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on("say", async |Trimmed(text): Trimmed| println!("{text}"));
+/// ```
 pub struct EventContext<'a> {
     pub(crate) socket: &'a Socket,
     pub(crate) name: &'a str,
@@ -58,7 +141,20 @@ pub struct EventContext<'a> {
     pub(crate) ack: Cell<Option<AckSender>>,
 }
 
-/// A client has left.
+/// A client has left: where the disconnect handler runs.
+///
+/// ```
+/// use tower_socketio::{DisconnectContext, DisconnectReason, Extract, Rejection};
+///
+/// struct OnPurpose(bool);
+///
+/// impl Extract<DisconnectContext<'_>> for OnPurpose {
+///     fn extract(context: &DisconnectContext<'_>) -> Result<Self, Rejection> {
+///         let reason = DisconnectReason::extract(context)?;
+///         Ok(Self(reason == DisconnectReason::ClientNamespaceDisconnect))
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct DisconnectContext<'a> {
     pub(crate) socket: &'a Socket,
@@ -112,6 +208,9 @@ impl<C: Context> Extract<C> for Transport {
 }
 
 /// The first argument of an event, or several as [`Args`](crate::Args).
+///
+/// Arguments of another type do not reach the handler: the client is told by its ack, if it asked
+/// for one, as [`Rejection::Args`] says.
 ///
 /// ```
 /// use tower_socketio::{Args, Data, SocketIo};
@@ -201,7 +300,7 @@ impl<C: Context, T: DeserializeOwned> Extract<C> for Auth<T> {
 }
 
 /// A value that the application gave to the server with
-/// [`state`](crate::SocketIoBuilder::state).
+/// [`state`](crate::SocketIoBuilder::state), cloned: put what is large into an `Arc`.
 ///
 /// A handler that asks for one that was not given panics when it is registered.
 ///
@@ -232,7 +331,10 @@ impl<C: Context, T: Clone + Send + Sync + 'static> Extract<C> for State<T> {
 }
 
 /// A value that middleware of the web framework put on the request that the connection began
-/// with.
+/// with, cloned.
+///
+/// Where it is missing, the handler does not run: a connect handler that asks for one lets nobody
+/// in who has none. The client is told `internal error`.
 ///
 /// ```
 /// use tower_socketio::{Extension, SocketIo};

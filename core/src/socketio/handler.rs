@@ -16,8 +16,27 @@ use crate::error::{EventError, FailureKind, Refusal, Rejection};
 /// A handler's future, with what is to be reported.
 pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = Result<(), FailureKind>> + Send>>;
 
-/// A handler of an event: an async closure or function whose parameters can be extracted from an
-/// [`EventContext`] and whose output is an [`EventResponse`].
+/// A handler of an event: an async closure or function whose parameters can be [extracted](Extract)
+/// from an [`EventContext`] and whose output is an [`EventResponse`]. Up to eight parameters.
+///
+/// It is `Fn`, and its future `Send + 'static`: it borrows nothing that it captures. Share data by
+/// [`State`](crate::State), or clone it into an `async move` block.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+/// use tower_socketio::{Ack, Data, SocketIo, Socket};
+///
+/// async fn say(socket: Socket, Data(text): Data<String>) {
+///     println!("{}: {text}", socket.id());
+/// }
+///
+/// let calls = Arc::new(AtomicU32::new(0));
+/// let io = SocketIo::builder().build();
+/// io.of("/").on("say", say).on("count", move || {
+///     let calls = calls.clone();
+///     async move { Ack(calls.fetch_add(1, Ordering::Relaxed)) }
+/// });
+/// ```
 #[diagnostic::on_unimplemented(
     message = "this is not a handler of an event",
     label = "not a handler",
@@ -33,6 +52,17 @@ pub trait EventHandler<A>: Send + Sync + 'static {
 
 /// A handler of connections: like an [`EventHandler`], of a [`ConnectContext`] and with a
 /// [`ConnectResponse`].
+///
+/// ```
+/// use tower_socketio::{Handshake, Refusal, SocketIo};
+///
+/// async fn welcome(handshake: Handshake) -> Result<(), Refusal> {
+///     handshake.query_value("room").map(drop).ok_or(Refusal::new("which room?"))
+/// }
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on_connect(welcome);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "this is not a handler of connections",
     label = "not a handler",
@@ -50,6 +80,17 @@ pub trait ConnectHandler<A>: Send + Sync + 'static {
 
 /// A handler of disconnections: like an [`EventHandler`], of a [`DisconnectContext`]; its output
 /// is nothing or a `Result` of it.
+///
+/// ```
+/// use tower_socketio::{DisconnectReason, SocketIo, Socket};
+///
+/// async fn goodbye(socket: Socket, why: DisconnectReason) {
+///     println!("{} left: {why}", socket.id());
+/// }
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on_disconnect(goodbye);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "this is not a handler of disconnections",
     label = "not a handler",
@@ -68,6 +109,19 @@ pub(crate) type ConnectFuture = Pin<Box<dyn Future<Output = Result<(), Refusal>>
 
 /// What a handler of an event may return: nothing, [`Ack`], or a `Result` of one of them with an
 /// error that converts into [`EventError`].
+///
+/// A client that asked for an ack gets the value of `Ack`, or the error, as [`EventError`] says. It
+/// gets nothing from a handler that returns nothing, or that panics: it should set a timeout.
+///
+/// ```
+/// use tower_socketio::{Ack, Data, EventError, SocketIo};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/")
+///     .on("log", async |Data(line): Data<String>| println!("{line}"))
+///     .on("one", async || Ack(1))
+///     .on("parse", async |Data(text): Data<String>| Ok::<_, EventError>(Ack(text.parse::<u8>()?)));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a handler of an event cannot return `{Self}`",
     label = "not an answer",
@@ -110,6 +164,15 @@ impl<T: EventResponse, E: Into<EventError> + Send> EventResponse for Result<T, E
 
 /// What a connect handler or middleware may return: nothing, or a `Result` whose error converts
 /// into [`Refusal`].
+///
+/// ```
+/// use tower_socketio::{Auth, Refusal, SocketIo, Socket};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/")
+///     .with(async |Auth(age): Auth<Option<u8>>| age.map(drop).ok_or(Refusal::new("how old are you?")))
+///     .on_connect(async |socket: Socket| socket.join("lobby"));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a connect handler cannot return `{Self}`",
     label = "neither nothing nor a `Result`",

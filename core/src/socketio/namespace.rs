@@ -73,7 +73,15 @@ pub(crate) struct Handlers {
     error: Option<Arc<ErrorHook>>,
 }
 
-/// A handler is being registered: extractors may find mistakes.
+/// A handler is being registered: extractors may find mistakes, as [`State`](crate::State) does.
+///
+/// ```should_panic
+/// use tower_socketio::{SocketIo, State};
+///
+/// let io = SocketIo::builder().build();
+/// // The server has no such state: a mistake that shows at once.
+/// io.of("/").on("hi", async |_: State<String>| {});
+/// ```
 #[derive(Debug)]
 pub struct Registration<'a> {
     namespace: &'a Shared,
@@ -97,16 +105,35 @@ impl Namespace {
         Self(shared)
     }
 
-    /// Its path.
+    /// Its path, with the leading slash.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// assert_eq!(io.of("chat").path(), "/chat");
+    /// ```
     pub fn path(&self) -> &str {
         &self.0.path
     }
 
     /// Adds middleware: it runs when a client asks to connect, in the order of registration, and
-    /// may refuse.
+    /// may refuse. A client that is refused gets `connect_error`; nothing after it runs.
+    ///
+    /// Until the client is let in, what the socket emits and joins is held back, at most
+    /// [`max_outbox_bytes`](crate::SocketIoBuilder::max_outbox_bytes), and what the client sends
+    /// waits.
     ///
     /// # Panics
     /// When it asks for a [`State`](crate::State) that the server does not have.
+    ///
+    /// ```
+    /// use tower_socketio::{Handshake, Refusal, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/admin").with(async |handshake: Handshake| match handshake.headers().cookie("session") {
+    ///     Some(_) => Ok(()),
+    ///     None => Err(Refusal::new("log in first")),
+    /// });
+    /// ```
     pub fn with<A: 'static, H: ConnectHandler<A>>(&self, middleware: H) -> &Self {
         H::check(&self.registration());
         self.change(|handlers| handlers.middleware.push(Arc::new(Erased::new(middleware))));
@@ -122,17 +149,42 @@ impl Namespace {
     /// # Panics
     /// When there is one already, or it asks for a [`State`](crate::State) that the server does
     /// not have.
+    ///
+    /// ```
+    /// use tower_socketio::{Auth, Refusal, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |socket: Socket| socket.join("lobby"));
+    /// io.of("/admin").on_connect(async |socket: Socket, Auth(name): Auth<Option<String>>| {
+    ///     socket.insert(name.ok_or(Refusal::new("who are you?"))?);
+    ///     Ok::<_, Refusal>(())
+    /// });
+    /// ```
     pub fn on_connect<A: 'static, H: ConnectHandler<A>>(&self, handler: H) -> &Self {
         H::check(&self.registration());
         self.change(|handlers| once(&mut handlers.connect, Arc::new(Erased::new(handler)), "on_connect"));
         self
     }
 
-    /// Sets the handler of an event.
+    /// Sets the handler of an event. What it may return is [`EventResponse`](crate::EventResponse).
+    ///
+    /// An event that has no handler is reported to [`on_error`](Self::on_error), and its client
+    /// gets no ack.
     ///
     /// # Panics
-    /// When the event has one already, its name is reserved by Socket.IO, or the handler asks for
-    /// a [`State`](crate::State) that the server does not have.
+    /// When the event has one already, its name is reserved by Socket.IO (`connect`,
+    /// `connect_error`, `disconnect`, `disconnecting`, `newListener`, `removeListener`), or the
+    /// handler asks for a [`State`](crate::State) that the server does not have.
+    ///
+    /// ```
+    /// use tower_socketio::{Ack, Data, EncodeError, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("say", async |socket: Socket, Data(text): Data<String>| {
+    ///     socket.broadcast().emit("said", text)?;
+    ///     Ok::<_, EncodeError>(Ack("sent"))
+    /// });
+    /// ```
     pub fn on<A: 'static, H: EventHandler<A>>(&self, event: &str, handler: H) -> &Self {
         H::check(&self.registration());
         assert!(
@@ -146,11 +198,21 @@ impl Namespace {
         self
     }
 
-    /// Sets a handler that is given every event, before the event's own handler.
+    /// Sets a handler that is given every event, before the event's own handler. While there is
+    /// one, no event is without a handler.
     ///
     /// # Panics
     /// When there is one already, or it asks for a [`State`](crate::State) that the server does
     /// not have.
+    ///
+    /// ```
+    /// use tower_socketio::{EventName, RawArgs, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_any(async |EventName(name): EventName, args: RawArgs| {
+    ///     println!("{name} with {} arguments", args.len());
+    /// });
+    /// ```
     pub fn on_any<A: 'static, H: EventHandler<A>>(&self, handler: H) -> &Self {
         H::check(&self.registration());
         self.change(|handlers| once(&mut handlers.any, Arc::new(Erased::new(handler)), "on_any"));
@@ -160,9 +222,20 @@ impl Namespace {
     /// Sets the handler of disconnections. It runs once for every socket that was let in, when
     /// all its other handlers have ended; the socket's rooms are still readable.
     ///
+    /// It may take as long as [`handler_grace`](crate::SocketIoBuilder::handler_grace).
+    ///
     /// # Panics
     /// When there is one already, or it asks for a [`State`](crate::State) that the server does
     /// not have.
+    ///
+    /// ```
+    /// use tower_socketio::{DisconnectReason, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_disconnect(async |socket: Socket, why: DisconnectReason| {
+    ///     println!("{} left {:?}: {why}", socket.id(), socket.rooms());
+    /// });
+    /// ```
     pub fn on_disconnect<A: 'static, H: DisconnectHandler<A>>(&self, handler: H) -> &Self {
         H::check(&self.registration());
         self.change(|handlers| {
@@ -176,7 +249,14 @@ impl Namespace {
     }
 
     /// Sets what is told of everything that goes wrong: events that nobody handles, arguments
-    /// that a handler does not take, handlers that fail or panic. Without it, the log is told.
+    /// that a handler does not take, clients that are refused, handlers that fail or panic.
+    /// Without it, the log is told, by `tracing`: at level `debug` where the client is at fault,
+    /// else `error`.
+    ///
+    /// It runs in the client's task and must not block.
+    ///
+    /// # Panics
+    /// When there is one already.
     ///
     /// ```
     /// let io = tower_socketio::SocketIo::builder().build();
@@ -186,9 +266,6 @@ impl Namespace {
     ///     }
     /// });
     /// ```
-    ///
-    /// # Panics
-    /// When there is one already.
     pub fn on_error(&self, hook: impl Fn(&Failure<'_>) + Send + Sync + 'static) -> &Self {
         self.change(|handlers| once(&mut handlers.error, Arc::new(hook), "on_error"));
         self
@@ -198,36 +275,80 @@ impl Namespace {
     ///
     /// # Errors
     /// As [`Broadcast::emit`].
+    ///
+    /// ```
+    /// use tower_socketio::{Args, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/chat").emit("said", Args(("the server", "hello")))?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
     pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
         self.broadcast().emit(event, args)
     }
 
-    /// Everybody in a room.
+    /// Everybody in a room. A socket's id is the name of its own room.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.of("/chat").to("lobby").emit("said", "hello")?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
     pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
         self.broadcast().to(room)
     }
 
     /// Everybody but those in a room.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.of("/chat").except("muted").emit("said", "hello")?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
     pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
         self.broadcast().except(room)
     }
 
-    /// Everybody on this server.
+    /// Everybody on this server. The same as everybody, as long as there is one server.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.of("/chat").local().emit("restarting", "in a minute")?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
     pub fn local(&self) -> Broadcast {
         self.broadcast().local()
     }
 
     /// Everybody who can take it at once.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.of("/map").volatile().emit("cursor", [10, 20])?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
     pub fn volatile(&self) -> Broadcast {
         self.broadcast().volatile()
     }
 
     /// The socket with that id, if it is connected to this namespace on this server.
+    ///
+    /// ```
+    /// use tower_socketio::{Sid, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// assert!(io.of("/").socket(&Sid::random()).is_none());
+    /// ```
     pub fn socket(&self, id: &Sid) -> Option<Socket> {
         self.0.rooms.get(id)
     }
 
     /// How many sockets are connected to this namespace on this server.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// assert_eq!(io.of("/").sockets_count(), 0);
+    /// ```
     pub fn sockets_count(&self) -> usize {
         self.0.rooms.len()
     }

@@ -8,6 +8,7 @@ use crate::engine::CloseReason;
 ///
 /// ```
 /// use tower_socketio::DisconnectReason;
+///
 /// let reason = DisconnectReason::ClientNamespaceDisconnect;
 /// assert_eq!(reason.to_string(), "client namespace disconnect");
 /// ```
@@ -24,6 +25,13 @@ pub enum DisconnectReason {
 
 impl DisconnectReason {
     /// The reference server's name for it.
+    ///
+    /// ```
+    /// use tower_socketio::{CloseReason, DisconnectReason};
+    ///
+    /// let reason = DisconnectReason::Closed(CloseReason::PingTimeout);
+    /// assert_eq!(reason.as_str(), "ping timeout");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClientNamespaceDisconnect => "client namespace disconnect",

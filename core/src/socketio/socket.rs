@@ -112,43 +112,94 @@ impl Socket {
         }))
     }
 
-    /// Its id: also the name of a room that only it is in. Not a secret.
+    /// Its id: also the name of a room that only it is in. Not a secret, and another in each
+    /// namespace.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |socket: Socket| socket.broadcast().emit("joined", socket.id()).unwrap());
+    /// ```
     pub fn id(&self) -> &Sid {
         &self.0.id
     }
 
     /// Its namespace.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |socket: Socket| println!("{} are here", socket.namespace().sockets_count()));
+    /// ```
     pub fn namespace(&self) -> Namespace {
         Namespace::new(self.0.namespace.clone())
     }
 
     /// The request that its connection began with.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |socket: Socket| println!("from {:?}", socket.handshake().peer_addr()));
+    /// ```
     pub fn handshake(&self) -> &Handshake {
         &self.0.handshake
     }
 
-    /// The JSON that the client sent as `auth`, if it sent any. Handlers extract it as
+    /// The JSON object that the client sent as `auth`, if it sent any. Handlers extract it as
     /// [`Auth`](crate::Auth).
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |socket: Socket| println!("{}", socket.auth_json().unwrap_or("no auth")));
+    /// ```
     pub fn auth_json(&self) -> Option<&str> {
         self.0.auth.as_deref()
     }
 
-    /// The transport at this moment.
+    /// The transport at this moment: it may change once, from polling to WebSocket.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket, Transport};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("how", async |socket: Socket| println!("{}", socket.transport() == Transport::WebSocket));
+    /// ```
     pub fn transport(&self) -> Transport {
         self.0.connection.transport()
     }
 
-    /// Whether it is connected to its namespace.
+    /// Whether it is connected to its namespace: it has been let in and has not left.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_disconnect(async |socket: Socket| assert!(!socket.is_connected()));
+    /// ```
     pub fn is_connected(&self) -> bool {
         matches!(self.lock().status, Status::Connected)
     }
 
     /// Sends an event to the client. A socket that has left ignores it.
     ///
-    /// One value is one argument; several are [`Args`](crate::Args).
+    /// One value is one argument; several are [`Args`](crate::Args). Before the socket is let in
+    /// the event is held back.
     ///
     /// # Errors
     /// When the arguments cannot be written as JSON or the event's name is reserved.
+    ///
+    /// ```
+    /// use tower_socketio::{Args, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("hi", async |socket: Socket| socket.emit("hello", Args(("you", 1))));
+    /// ```
     pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
         let frames = Frames::event(self.path(), None, event, &args)?;
         self.send(frames, false);
@@ -156,7 +207,8 @@ impl Socket {
     }
 
     /// Sends an event and waits for the client's ack: until the client leaves, or for as long as
-    /// [`timeout`](Self::timeout) said. The event is sent at once, not when the future is awaited.
+    /// [`timeout`](Self::timeout) said. The event is sent at once, not when the future is awaited;
+    /// errors are the future's, see [`AckError`](crate::AckError).
     ///
     /// ```
     /// # use tower_socketio::{SocketIo, Socket};
@@ -176,7 +228,20 @@ impl Socket {
         self.ask(event, &args, None)
     }
 
-    /// An emitter whose acks are waited for that long.
+    /// An emitter whose acks are waited for that long. Default: until the client leaves.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_socketio::{AckError, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("ask", async |socket: Socket| {
+    ///     match socket.timeout(Duration::from_secs(5)).emit_with_ack::<String>("name?", "").await {
+    ///         Err(AckError::Timeout) => println!("no answer"),
+    ///         answer => println!("{answer:?}"),
+    ///     }
+    /// });
+    /// ```
     pub fn timeout(&self, timeout: Duration) -> Emitter<'_> {
         Emitter {
             timeout: Some(timeout),
@@ -184,7 +249,15 @@ impl Socket {
         }
     }
 
-    /// An emitter whose events are lost when the client cannot take them at once.
+    /// An emitter whose events are lost when the client cannot take them at once: its network is
+    /// busy, or, on polling, no poll is open.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("move", async |socket: Socket| socket.volatile().emit("cursor", [10, 20]));
+    /// ```
     pub fn volatile(&self) -> Emitter<'_> {
         Emitter {
             volatile: true,
@@ -193,26 +266,62 @@ impl Socket {
     }
 
     /// Everybody in a room but this socket.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("hi", async |socket: Socket| socket.to("lobby").emit("hi", socket.id()));
+    /// ```
     pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
         self.broadcast().to(room)
     }
 
-    /// Everybody in the namespace but this socket and a room.
+    /// Everybody in the namespace but this socket and those in a room.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("hi", async |socket: Socket| socket.except("muted").emit("hi", socket.id()));
+    /// ```
     pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
         self.broadcast().except(room)
     }
 
     /// Everybody in the namespace but this socket.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("hi", async |socket: Socket| socket.broadcast().emit("hi", socket.id()));
+    /// ```
     pub fn broadcast(&self) -> Broadcast {
         Broadcast::new(self.0.namespace.clone()).from(self)
     }
 
     /// Everybody in the namespace on this server but this socket.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("hi", async |socket: Socket| socket.local().emit("hi", socket.id()));
+    /// ```
     pub fn local(&self) -> Broadcast {
         self.broadcast().local()
     }
 
-    /// Enters a room.
+    /// Enters a room, which exists while somebody is in it. Any text names a room. A socket that has
+    /// left its namespace enters none; one that is not let in yet enters it then.
+    ///
+    /// ```
+    /// use tower_socketio::{Data, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("join", async |socket: Socket, Data(room): Data<String>| socket.join(room));
+    /// ```
     pub fn join(&self, room: impl AsRef<str>) {
         let room = room.as_ref();
         let mut state = self.lock();
@@ -226,7 +335,14 @@ impl Socket {
         }
     }
 
-    /// Leaves a room.
+    /// Leaves a room. Its own, named by its id, it cannot leave.
+    ///
+    /// ```
+    /// use tower_socketio::{Data, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("leave", async |socket: Socket, Data(room): Data<String>| socket.leave(room));
+    /// ```
     pub fn leave(&self, room: impl AsRef<str>) {
         let room = room.as_ref();
         let mut state = self.lock();
@@ -241,7 +357,15 @@ impl Socket {
         }
     }
 
-    /// The rooms it is in, its own included. In a disconnect handler and later, those it was in.
+    /// The rooms it is in, its own first. In a disconnect handler and later, those it was in; before
+    /// it is let in, only its own.
+    ///
+    /// ```
+    /// use tower_socketio::{Ack, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("where", async |socket: Socket| Ack(socket.rooms()));
+    /// ```
     pub fn rooms(&self) -> Vec<String> {
         let state = self.lock();
         std::iter::once(self.id().as_str())
@@ -250,7 +374,17 @@ impl Socket {
             .collect()
     }
 
-    /// Makes the client leave the namespace. Its connection and its other namespaces stay.
+    /// Makes the client leave the namespace. Its connection and its other namespaces stay. What it
+    /// has sent and nobody has handled yet is dropped.
+    ///
+    /// A socket that is not let in yet is refused with `disconnected`.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("bye", async |socket: Socket| socket.disconnect());
+    /// ```
     pub fn disconnect(&self) {
         let frames = match self.leave_namespace(DisconnectReason::ServerNamespaceDisconnect) {
             Some(Was::Connected) => Frames::disconnect(self.path()),
@@ -261,7 +395,15 @@ impl Socket {
         self.0.connection.wake();
     }
 
-    /// Closes the client's connection, and with it all of its namespaces.
+    /// Closes the client's connection, and with it all of its namespaces, once what is queued has
+    /// been sent. The reason is `forced close`.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("bye", async |socket: Socket| socket.close());
+    /// ```
     pub fn close(&self) {
         self.0.connection.close(CloseReason::ForcedClose);
     }
@@ -288,12 +430,26 @@ impl Socket {
     }
 
     /// A copy of the value of that type that was [inserted](Self::insert).
+    ///
+    /// ```
+    /// use tower_socketio::{Ack, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("nick", async |socket: Socket| Ack(socket.get::<String>()));
+    /// ```
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         let state = self.lock();
         state.data.as_ref()?.get(&TypeId::of::<T>())?.downcast_ref().cloned()
     }
 
     /// Takes away the value of that type that was [inserted](Self::insert).
+    ///
+    /// ```
+    /// use tower_socketio::{Ack, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("log out", async |socket: Socket| Ack(socket.remove::<String>().is_some()));
+    /// ```
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         let old = self.lock().data.as_mut()?.remove(&TypeId::of::<T>())?;
         old.downcast().ok().map(|old| *old)
@@ -464,7 +620,18 @@ impl fmt::Debug for Socket {
     }
 }
 
-/// Emits to one socket, with a modifier.
+/// Emits to one socket, with a modifier: what [`Socket::timeout`] and [`Socket::volatile`] return.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_socketio::{SocketIo, Socket};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on("ask", async |socket: Socket| {
+///     let patient = socket.timeout(Duration::from_secs(60));
+///     println!("{:?}", patient.emit_with_ack::<String>("name?", "").await);
+/// });
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[must_use = "it does nothing until it emits"]
 pub struct Emitter<'a> {
@@ -483,12 +650,31 @@ impl<'a> Emitter<'a> {
     }
 
     /// As [`Socket::timeout`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tower_socketio::{SocketIo, Socket};
+    /// # let io = SocketIo::builder().build();
+    /// io.of("/").on("ask", async |socket: Socket| {
+    ///     let answer = socket.volatile().timeout(Duration::from_secs(5)).emit_with_ack::<u8>("how many?", "").await;
+    ///     println!("{answer:?}");
+    /// });
+    /// ```
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
     /// As [`Socket::volatile`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tower_socketio::{SocketIo, Socket};
+    /// # let io = SocketIo::builder().build();
+    /// io.of("/").on("move", async |socket: Socket| {
+    ///     socket.timeout(Duration::from_secs(5)).volatile().emit("cursor", [10, 20])
+    /// });
+    /// ```
     pub fn volatile(mut self) -> Self {
         self.volatile = true;
         self
@@ -498,6 +684,12 @@ impl<'a> Emitter<'a> {
     ///
     /// # Errors
     /// As there.
+    ///
+    /// ```
+    /// # use tower_socketio::{SocketIo, Socket};
+    /// # let io = SocketIo::builder().build();
+    /// io.of("/").on("move", async |socket: Socket| socket.volatile().emit("cursor", [10, 20]));
+    /// ```
     pub fn emit(self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
         let frames = Frames::event(self.socket.path(), None, event, &args)?;
         self.socket.send(frames, self.volatile);
@@ -505,6 +697,20 @@ impl<'a> Emitter<'a> {
     }
 
     /// As [`Socket::emit_with_ack`]. Never volatile, since an answer is waited for.
+    ///
+    /// # Panics
+    /// With a timeout, outside of a tokio runtime with timers.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tower_socketio::{EventError, SocketIo, Socket};
+    /// # let io = SocketIo::builder().build();
+    /// io.of("/").on("ask", async |socket: Socket| {
+    ///     let age: u8 = socket.timeout(Duration::from_secs(5)).emit_with_ack("age?", "").await?;
+    ///     println!("{age}");
+    ///     Ok::<_, EventError>(())
+    /// });
+    /// ```
     pub fn emit_with_ack<T: FromArgs>(self, event: &str, args: impl EmitArgs) -> AckFuture<T> {
         self.socket.ask(event, &args, self.timeout)
     }

@@ -73,19 +73,27 @@ pub fn service(io: &SocketIo) -> MapRequest<Service, TellCore> {
 ///     .layer(axum_socketio::layer(&io));
 /// ```
 pub fn layer(io: &SocketIo) -> Stack<Layer, MapRequestLayer<TellCore>> {
-    Stack::new(io.layer(), MapRequestLayer::new(tell_core as TellCore))
+    Stack::new(io.layer(), MapRequestLayer::new(tell_peer as TellCore))
 }
 
-/// What stands before the core in each of them.
+/// What stands before the core.
 type TellCore = fn(Request) -> Request;
 
 /// Says what axum knows in the core's words, and drops what would keep the request's head in
 /// memory for as long as the client is connected.
-fn tell_core(mut request: Request) -> Request {
+fn tell_core(request: Request) -> Request {
+    let mut request = tell_peer(request);
     let extensions = request.extensions_mut();
+    extensions.remove::<ConnectInfo<SocketAddr>>();
     extensions.remove::<OriginalUri>();
     extensions.remove::<MatchedPath>();
-    if let Some(ConnectInfo(addr)) = extensions.remove::<ConnectInfo<SocketAddr>>() {
+    request
+}
+
+/// Says who the client is, and leaves everything to the routes behind the layer.
+fn tell_peer(mut request: Request) -> Request {
+    let extensions = request.extensions_mut();
+    if let Some(&ConnectInfo(addr)) = extensions.get::<ConnectInfo<SocketAddr>>() {
         extensions.insert(PeerAddr(addr));
     }
     request

@@ -5,7 +5,7 @@ use std::{fs, future::Future, io::Read as _, net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
-    extract::{Request, State as AxumState},
+    extract::{ConnectInfo, MatchedPath, OriginalUri, Request, State as AxumState},
     http::{
         HeaderMap, Method, Response, StatusCode,
         header::{CONTENT_ENCODING, HOST, ORIGIN, VARY},
@@ -297,6 +297,22 @@ async fn the_peers_address_is_known_where_axum_tells_it() {
         };
         assert_eq!(client.hear().await, answer);
     }
+}
+
+#[tokio::test]
+async fn routes_behind_the_layer_keep_what_axum_tells_them() {
+    let ask = async |ConnectInfo(addr): ConnectInfo<SocketAddr>, path: MatchedPath, uri: OriginalUri| {
+        assert!(addr.ip().is_loopback());
+        format!("{} {}", path.as_str(), uri.0)
+    };
+    let app = Router::new()
+        .route("/{name}", get(ask))
+        .layer(axum_socketio::layer(&echo_server()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = Server(listener.local_addr().unwrap());
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    assert_eq!(server.text("/other?a=b").await, "/{name} /other?a=b");
 }
 
 // ---- Beneath other people's layers ----

@@ -10,6 +10,7 @@ pub(crate) mod websocket;
 ///
 /// ```
 /// use tower_socketio::Transport;
+///
 /// assert_eq!(Transport::WebSocket.to_string(), "websocket");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,6 +24,12 @@ pub enum Transport {
 
 impl Transport {
     /// Its name in URLs.
+    ///
+    /// ```
+    /// use tower_socketio::Transport;
+    ///
+    /// assert_eq!(Transport::Polling.as_str(), "polling");
+    /// ```
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Polling => "polling",

@@ -19,7 +19,9 @@ use crate::{
 };
 
 /// A WebSocket request that was accepted: [`drive`](Ticket::drive) it with the stream that the
-/// connection became once the response was sent.
+/// connection became once the response was sent, RFC 6455's handshake being done.
+///
+/// Dropped, it takes no client in; a polling client whose upgrade it was stays on polling.
 #[derive(Debug)]
 #[must_use = "the client's connection ends when its ticket is dropped"]
 pub struct Ticket {
@@ -35,7 +37,33 @@ pub(crate) enum Purpose {
 
 impl Ticket {
     /// Carries the client until its connection ends. Spawns nothing with the stream, and is
-    /// `Send` where the stream is.
+    /// `Send` where the stream is. Dropping the future ends the connection with `transport close`.
+    ///
+    /// # Panics
+    /// When polled outside of a tokio runtime with timers.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> std::io::Result<()> {
+    /// # use tower_socketio::SocketIo;
+    /// use tokio::io::AsyncReadExt as _;
+    /// # let io = SocketIo::builder().build();
+    /// # let request = http::Request::get("/socket.io/?EIO=4&transport=websocket")
+    /// #     .header("connection", "Upgrade")
+    /// #     .header("upgrade", "websocket")
+    /// #     .header("sec-websocket-version", "13")
+    /// #     .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+    /// #     .body(())
+    /// #     .unwrap();
+    /// # let parts = request.into_parts().0;
+    ///
+    /// let (_response, ticket) = io.accept_websocket(parts).expect("a WebSocket");
+    /// let (mut client, stream) = tokio::io::duplex(1024);
+    /// tokio::spawn(ticket.drive(stream));
+    /// assert_eq!(client.read_u8().await?, 0x81); // a text frame: the handshake of Engine.IO
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn drive<IO>(self, io: IO) -> impl Future<Output = ()>
     where
         IO: AsyncRead + AsyncWrite + Unpin,

@@ -1,0 +1,83 @@
+//! What a fuzzer calls: one function a parser, for any bytes. `core/fuzz` runs them with libFuzzer;
+//! the tests below replay the corpus in `testdata/fuzz`.
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+
+use crate::{
+    engine::{Decoder, Generation, read_route},
+    socketio::read_packet,
+};
+
+/// WebSocket frames, read in pieces of the size that the first byte says.
+pub fn websocket(data: &[u8]) {
+    let Some((&size, wire)) = data.split_first() else { return };
+    let mut decoder = Decoder::new(64 * 1024);
+    for piece in wire.chunks(usize::from(size).max(1)) {
+        let mut piece = piece.to_vec();
+        let fed = decoder.feed(&mut piece, |_| {
+            if size % 2 == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        while decoder.has_backlog() {
+            if decoder.feed(&mut [], |_| ControlFlow::Continue(())).is_err() {
+                return;
+            }
+        }
+        if fed.is_err() {
+            return;
+        }
+    }
+}
+
+/// A polling payload.
+pub fn payload(data: &[u8]) {
+    let Ok(payload) = std::str::from_utf8(data) else { return };
+    let mut at = 0;
+    while let Some(rest) = payload.get(at..) {
+        let (_, length) = Generation::Eio4.decode_first(rest);
+        assert!(length > 0, "no progress");
+        at += length;
+    }
+}
+
+/// A Socket.IO packet, and what a handler then reads of it.
+pub fn packet(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        read_packet(text, &[Bytes::from_static(b"a"), Bytes::from_static(b"b")]);
+    }
+}
+
+/// The query of a request.
+pub fn query(data: &[u8]) {
+    if let Ok(query) = std::str::from_utf8(data) {
+        read_route(query);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+
+    #[test]
+    fn the_corpus_is_harmless() {
+        type Target = fn(&[u8]);
+        let targets: [(&str, Target); 4] = [
+            ("websocket", websocket),
+            ("payload", payload),
+            ("packet", packet),
+            ("query", query),
+        ];
+        for (name, target) in targets {
+            let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/fuzz").join(name);
+            let mut inputs = 0;
+            for input in fs::read_dir(corpus).unwrap() {
+                target(&fs::read(input.unwrap().path()).unwrap());
+                inputs += 1;
+            }
+            assert!(inputs > 0, "{name} has no corpus");
+        }
+    }
+}
