@@ -16,7 +16,10 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// A client that waits for an ack is told `{"error":{"message":…,"data":…}}` as its first
 /// argument. Of an error that came by `?` it is told only `internal error`: what went wrong inside
-/// is the server's, and reaches [`on_error`](crate::Namespace::on_error).
+/// is the server's, and reaches [`on_error`](crate::Namespace::on_error). That goes for text too:
+/// `Err("text")?` does not show it to the client, [`EventError::new`] does.
+///
+/// It does not implement [`std::error::Error`], so that every error that does can become one by `?`.
 ///
 /// ```
 /// use tower_socketio::EventError;
@@ -28,7 +31,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///     Ok(text.parse()?)
 /// }
 /// assert_eq!(parse("").unwrap_err().to_string(), "say a number");
-/// assert!(parse("x").is_err());
+/// assert_eq!(parse("x").unwrap_err().message(), "internal error");
 /// ```
 pub struct EventError {
     message: Cow<'static, str>,
@@ -42,6 +45,13 @@ impl EventError {
     pub(crate) const INTERNAL: &str = INTERNAL;
 
     /// An error whose message the client may read.
+    ///
+    /// ```
+    /// use tower_socketio::EventError;
+    ///
+    /// let error = EventError::new(format!("no room called {:?}", "attic"));
+    /// assert_eq!(error.message(), r#"no room called "attic""#);
+    /// ```
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             message: message.into(),
@@ -50,7 +60,14 @@ impl EventError {
         }
     }
 
-    /// Adds data for the client. Data that cannot be written as JSON is left out.
+    /// Adds data for the client. Data that cannot be written as JSON is left out, and the log is
+    /// told.
+    ///
+    /// ```
+    /// use tower_socketio::EventError;
+    ///
+    /// let error = EventError::new("too many rooms").with_data(&serde_json::json!({ "max": 8 }));
+    /// ```
     #[must_use]
     pub fn with_data(mut self, data: &(impl Serialize + ?Sized)) -> Self {
         self.data = raw(data);
@@ -58,11 +75,24 @@ impl EventError {
     }
 
     /// What the client is told.
+    ///
+    /// ```
+    /// use tower_socketio::EventError;
+    ///
+    /// assert_eq!(EventError::from(std::fmt::Error).message(), "internal error");
+    /// ```
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The error that came by `?`.
+    /// The error that came by `?`. `None` for one made by [`new`](Self::new).
+    ///
+    /// ```
+    /// use tower_socketio::EventError;
+    ///
+    /// let error = EventError::from(std::fmt::Error);
+    /// assert!(error.source().is_some_and(|source| source.is::<std::fmt::Error>()));
+    /// ```
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.source.as_deref()
     }
@@ -119,9 +149,11 @@ struct Told<'a> {
     data: Option<&'a RawValue>,
 }
 
-/// Why a client may not connect to a namespace. Its `connect_error` tells it message and data.
+/// Why a client may not connect to a namespace. Its `connect_error` tells it message and data
+/// (Socket.IO protocol 5).
 ///
-/// An error that came by `?` refuses with `internal error`.
+/// An error that came by `?` refuses with `internal error`; what it was reaches
+/// [`on_error`](crate::Namespace::on_error).
 ///
 /// ```
 /// use tower_socketio::Refusal;
@@ -137,6 +169,12 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal with that message.
+    ///
+    /// ```
+    /// use tower_socketio::Refusal;
+    ///
+    /// assert_eq!(Refusal::new("unauthorized").to_string(), "unauthorized");
+    /// ```
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             message: message.into(),
@@ -145,7 +183,14 @@ impl Refusal {
         }
     }
 
-    /// Adds data for the client. Data that cannot be written as JSON is left out.
+    /// Adds data for the client, which finds it as `error.data`. Data that cannot be written as
+    /// JSON is left out, and the log is told.
+    ///
+    /// ```
+    /// use tower_socketio::Refusal;
+    ///
+    /// let refusal = Refusal::new("full").with_data(&serde_json::json!({ "retry": 30 }));
+    /// ```
     #[must_use]
     pub fn with_data(mut self, data: &(impl Serialize + ?Sized)) -> Self {
         self.data = raw(data);
@@ -153,6 +198,12 @@ impl Refusal {
     }
 
     /// What the client is told.
+    ///
+    /// ```
+    /// use tower_socketio::Refusal;
+    ///
+    /// assert_eq!(Refusal::from(std::fmt::Error).message(), "internal error");
+    /// ```
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -197,7 +248,18 @@ fn raw(data: &(impl Serialize + ?Sized)) -> Option<Box<RawValue>> {
         .ok()
 }
 
-/// Why an extractor of a handler could not be made.
+/// Why an extractor of a handler could not be made. The handler does not run.
+///
+/// A client at fault is told the text of this error: in its ack, if it asked for one, as
+/// [`EventError`] says, or by `connect_error`. Otherwise it is told `internal error`.
+///
+/// ```
+/// use tower_socketio::Rejection;
+///
+/// let rejection = Rejection::MissingExtension("User");
+/// assert!(!rejection.is_clients_fault());
+/// assert!(rejection.to_string().contains("carries no `User`"));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -237,6 +299,14 @@ impl Error for Rejection {
 impl Rejection {
     /// Whether it was the client that sent something wrong, rather than the application that
     /// lacks something.
+    ///
+    /// ```
+    /// use tower_socketio::{RawArgs, Rejection};
+    ///
+    /// let error = RawArgs::encode("text")?.read::<u8>().unwrap_err();
+    /// assert!(Rejection::Args(error).is_clients_fault());
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
     pub fn is_clients_fault(&self) -> bool {
         match self {
             Self::Args(_) | Self::Auth(_) => true,
@@ -255,7 +325,19 @@ impl Rejection {
 }
 
 /// Something that went wrong while a client was served: what [`on_error`](crate::Namespace::on_error)
-/// is given.
+/// is given. Its text names the namespace, the event and what went wrong.
+///
+/// ```
+/// use tower_socketio::{FailureKind, SocketIo};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on_error(|failure| {
+///     if let FailureKind::Panic(message) = failure.kind {
+///         eprintln!("{:?} panicked: {message}", failure.event);
+///         failure.socket.close();
+///     }
+/// });
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Failure<'a> {
@@ -267,7 +349,13 @@ pub struct Failure<'a> {
     pub kind: &'a FailureKind,
 }
 
-/// What went wrong.
+/// What went wrong. A variant may come at any time: match with a `_`.
+///
+/// ```
+/// use tower_socketio::FailureKind;
+///
+/// assert_eq!(FailureKind::NoHandler.to_string(), "no handler for this event");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FailureKind {
@@ -289,7 +377,15 @@ pub enum FailureKind {
 
 impl FailureKind {
     /// Whether it was the client that sent something wrong, rather than the application that
-    /// failed.
+    /// failed. An error made by [`EventError::new`] blames the client; one that came by `?` does not.
+    ///
+    /// ```
+    /// use tower_socketio::{EventError, FailureKind};
+    ///
+    /// assert!(FailureKind::NoHandler.is_clients_fault());
+    /// assert!(FailureKind::Handler(EventError::new("say a number")).is_clients_fault());
+    /// assert!(!FailureKind::Handler(std::fmt::Error.into()).is_clients_fault());
+    /// ```
     pub fn is_clients_fault(&self) -> bool {
         match self {
             Self::NoHandler | Self::Refused(_) => true,
@@ -326,6 +422,12 @@ impl fmt::Display for Failure<'_> {
 }
 
 /// Why an ack did not come.
+///
+/// ```
+/// use tower_socketio::AckError;
+///
+/// assert_eq!(AckError::Timeout.to_string(), "the client did not acknowledge in time");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AckError {

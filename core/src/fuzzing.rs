@@ -12,12 +12,18 @@ use crate::{
 
 /// WebSocket frames, read in pieces of the size that the first byte says.
 pub fn websocket(data: &[u8]) {
-    let Some((&size, wire)) = data.split_first() else { return };
+    let Some((&size, wire)) = data.split_first() else {
+        return;
+    };
     let mut decoder = Decoder::new(64 * 1024);
     for piece in wire.chunks(usize::from(size).max(1)) {
         let mut piece = piece.to_vec();
         let fed = decoder.feed(&mut piece, |_| {
-            if size % 2 == 0 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if size % 2 == 0 {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         });
         while decoder.has_backlog() {
             if decoder.feed(&mut [], |_| ControlFlow::Continue(())).is_err() {

@@ -22,7 +22,16 @@ use tower_service::Service as TowerService;
 
 use crate::engine::{Engine, ResponseBody, is_extended_connect};
 
-/// The future of a [`Service`]'s response. It never fails; [`Service`] has an example.
+/// The future of a [`Service`]'s response. It never fails.
+///
+/// ```
+/// use tower_socketio::{ResponseBody, ResponseFuture};
+///
+/// async fn status(future: ResponseFuture) -> http::StatusCode {
+///     let Ok(response) = future.await;
+///     response.status()
+/// }
+/// ```
 pub type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
 
 /// The endpoint as a tower service, wherever it is mounted.
@@ -172,7 +181,16 @@ impl<S> tower_layer::Layer<S> for Layer {
     }
 }
 
-/// A service with the endpoint in front of it, made by a [`Layer`], which has an example.
+/// A service with the endpoint in front of it, made by a [`Layer`].
+///
+/// ```
+/// use tower::Layer as _;
+/// use tower_socketio::{Layered, SocketIo};
+///
+/// fn in_front_of<S>(site: S, io: &SocketIo) -> Layered<S> {
+///     io.layer().layer(site)
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Layered<S> {
     service: Service,
@@ -211,7 +229,21 @@ where
 }
 
 pin_project! {
-    /// The future of a [`Layered`] service. [`Layer`] has an example.
+    /// The future of a [`Layered`] service: that of the endpoint's response, or the other service's. It
+    /// fails where the latter does.
+    ///
+    /// ```
+    /// # use http::{Request, Response};
+    /// use tower::Service;
+    /// use tower_socketio::{Layered, LayeredFuture};
+    ///
+    /// fn call<S>(app: &mut Layered<S>, request: Request<String>) -> LayeredFuture<S::Future>
+    /// where
+    ///     S: Service<Request<String>, Response = Response<String>>,
+    /// {
+    ///     app.call(request)
+    /// }
+    /// ```
     #[project = FutureProjection]
     pub enum LayeredFuture<F> {
         #[doc(hidden)]

@@ -60,13 +60,20 @@ enum Content {
 }
 
 impl Engine {
-    /// Answers a request that is no WebSocket's. `tail` is what follows the endpoint's path.
-    ///
-    /// As [`SocketIo::handle`](crate::SocketIo::handle), which has an example.
+    /// Answers a request that is no WebSocket's, as [`SocketIo::handle`](crate::SocketIo::handle) does.
+    /// `tail` is what follows the endpoint's path.
     ///
     /// # Panics
     /// When there is no current tokio runtime, unless the server has
     /// [its own](super::EngineBuilder::runtime).
+    ///
+    /// ```
+    /// # use tower_socketio::{ResponseBody, engine::Engine};
+    /// async fn answer(engine: &Engine, request: http::Request<String>) -> http::Response<ResponseBody> {
+    ///     let (parts, body) = request.into_parts();
+    ///     engine.handle("/", parts, body).await
+    /// }
+    /// ```
     pub async fn handle<B>(&self, tail: &str, parts: Parts, body: B) -> Response<ResponseBody>
     where
         B: Body<Data: Buf>,
@@ -92,13 +99,22 @@ impl Engine {
         response
     }
 
-    /// Accepts a WebSocket request: send the response, then drive the ticket with the stream that
-    /// the connection has become.
-    ///
-    /// As [`SocketIo::accept_websocket`](crate::SocketIo::accept_websocket), which has an example.
+    /// Accepts a WebSocket request, as
+    /// [`SocketIo::accept_websocket`](crate::SocketIo::accept_websocket) does: send the response, then
+    /// drive the ticket with the stream that the connection has become.
     ///
     /// # Errors
     /// The response that refuses it, to be sent instead.
+    ///
+    /// ```
+    /// # use tower_socketio::engine::Engine;
+    /// fn status(engine: &Engine, request: http::Request<()>) -> http::StatusCode {
+    ///     match engine.accept_websocket(request.into_parts().0) {
+    ///         Ok((response, _ticket)) => response.status(),
+    ///         Err(refusal) => refusal.status(),
+    ///     }
+    /// }
+    /// ```
     pub fn accept_websocket(
         &self,
         mut parts: Parts,

@@ -63,9 +63,9 @@ pub(crate) mod route;
 mod sid;
 pub(crate) mod transport;
 
-use self::{activity::Activity, config::engine_settings, registry::Registry};
 #[cfg(any(fuzzing, test))]
 pub(crate) use self::transport::websocket::codec::Decoder;
+use self::{activity::Activity, config::engine_settings, registry::Registry};
 pub(crate) use self::{
     codec::frame::Frame,
     driver::{Alarm, now},
@@ -157,7 +157,7 @@ pub type Rest = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// ```
 pub trait Upper: Send + Sync + 'static {
     /// A client has shaken hands. What is sent to it now comes right after the handshake. It must
-    /// neither block nor panic.
+    /// neither block nor panic. The [trait](Self) has an example.
     fn open(&self, connection: &Connection, handshake: Handshake) -> Box<dyn Client>;
 }
 
@@ -182,23 +182,51 @@ pub trait Upper: Send + Sync + 'static {
 /// }
 /// ```
 pub trait Client: Send + 'static {
-    /// A message came. It counts as taken even when the answer is [`Flow::Full`].
+    /// A message came. It counts as taken even when the answer is [`Flow::Full`]. The [trait](Self)
+    /// has an example.
     fn message(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Flow;
 
     /// Called whenever the connection's task is woken, through `cx` or by the [`Connection`].
     /// Default: [`Flow::Open`].
+    ///
+    /// ```
+    /// # use std::{pin::Pin, task::Context};
+    /// # use tower_socketio::engine::{Client, Flow, Message};
+    /// struct Slow(Pin<Box<tokio::time::Sleep>>);
+    ///
+    /// impl Client for Slow {
+    /// #     fn message(&mut self, _: &mut Context<'_>, _: Message<'_>) -> Flow { Flow::Full }
+    ///     fn poll(&mut self, cx: &mut Context<'_>) -> Flow {
+    ///         let pause_is_over = self.0.is_elapsed() || self.0.as_mut().poll(cx).is_ready();
+    ///         if pause_is_over { Flow::Open } else { Flow::Full }
+    ///     }
+    /// }
+    /// ```
     fn poll(&mut self, _cx: &mut Context<'_>) -> Flow {
         Flow::Open
     }
 
     /// When [`poll`](Self::poll) is to be called at the latest. Default: whenever. By the clock of
     /// tokio, which tests may stop.
+    ///
+    /// ```
+    /// # use std::{task::Context, time::Instant};
+    /// # use tower_socketio::engine::{Client, Flow, Message};
+    /// struct Timed(Instant);
+    ///
+    /// impl Client for Timed {
+    /// #     fn message(&mut self, _: &mut Context<'_>, _: Message<'_>) -> Flow { Flow::Open }
+    ///     fn deadline(&self) -> Option<Instant> {
+    ///         Some(self.0)
+    ///     }
+    /// }
+    /// ```
     fn deadline(&self) -> Option<Instant> {
         None
     }
 
     /// The connection has ended; called once. What is left to do runs on the server's runtime; it
-    /// must end by itself. Default: nothing.
+    /// must end by itself. Default: nothing. The [trait](Self) has an example.
     fn close(self: Box<Self>, _reason: CloseReason) -> Option<Rest> {
         None
     }
@@ -208,6 +236,14 @@ pub trait Client: Send + 'static {
 ///
 /// Nothing is closed when the last handle is dropped while clients are connected: see
 /// [`close`](Self::close).
+///
+/// ```
+/// use tower_socketio::engine::Engine;
+///
+/// fn is_idle(engine: &Engine) -> bool {
+///     engine.connections() == 0
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Engine(Arc<Shared>);
 

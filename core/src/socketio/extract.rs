@@ -62,12 +62,10 @@ use crate::{engine::Transport, error::Rejection, handshake::Handshake};
     note = "of an event also: `Data<T>`, `RawArgs`, `AckSender`, `EventName`; of a disconnect: `DisconnectReason`"
 )]
 pub trait Extract<C>: Sized {
-    /// Takes it from the context. It must not block.
+    /// Takes it from the context. It must not block. The [trait](Self) has an example.
     ///
     /// # Errors
     /// When the context does not have it: the handler does not run.
-    ///
-    /// The trait's own documentation has an example.
     fn extract(context: &C) -> Result<Self, Rejection>;
 
     /// Called when the handler is registered, to find mistakes early.

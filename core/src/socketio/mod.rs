@@ -22,11 +22,17 @@ mod task;
 /// Reads a packet and its arguments, for the fuzzer.
 #[cfg(any(fuzzing, test))]
 pub(crate) fn read_packet(text: &str, attachments: &[bytes::Bytes]) {
-    let Ok(packet) = codec::sio::decode(text, attachments.len()) else { return };
-    let (packet::Body::Event { args, .. } | packet::Body::Args(args)) = &packet.body else { return };
+    let Ok(packet) = codec::sio::decode(text, attachments.len()) else {
+        return;
+    };
+    let (packet::Body::Event { args, .. } | packet::Body::Args(args)) = &packet.body else {
+        return;
+    };
     if codec::placeholder::check_placeholders(args, attachments.len()).is_ok() {
         let args = args::RawArgs::from_wire(args, attachments);
-        let values: Vec<_> = (0..args.len()).map(|index| args.get::<serde_json::Value>(index)).collect();
+        let values: Vec<_> = (0..args.len())
+            .map(|index| args.get::<serde_json::Value>(index))
+            .collect();
         assert_eq!(values.len(), args.len());
         let _ = args.get::<Vec<u8>>(0);
         assert!(args.skip(1).len() + 1 >= args.len());

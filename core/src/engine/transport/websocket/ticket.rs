@@ -22,6 +22,14 @@ use crate::{
 /// connection became once the response was sent, RFC 6455's handshake being done.
 ///
 /// Dropped, it takes no client in; a polling client whose upgrade it was stays on polling.
+///
+/// ```
+/// use tower_socketio::Ticket;
+///
+/// fn carry(ticket: Ticket, stream: tokio::net::TcpStream) {
+///     tokio::spawn(ticket.drive(stream));
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "the client's connection ends when its ticket is dropped"]
 pub struct Ticket {
