@@ -96,16 +96,6 @@ impl EventError {
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.source.as_deref()
     }
-
-    /// The argument of the ack that tells the client.
-    pub(crate) fn to_client(&self) -> ErrorAck<'_> {
-        ErrorAck {
-            error: Told {
-                message: &self.message,
-                data: self.data.as_deref(),
-            },
-        }
-    }
 }
 
 impl<E: Into<BoxError>> From<E> for EventError {
@@ -144,7 +134,7 @@ pub(crate) struct ErrorAck<'a> {
 
 #[derive(Serialize)]
 struct Told<'a> {
-    message: &'a str,
+    message: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'a RawValue>,
 }
@@ -208,6 +198,18 @@ impl Refusal {
         &self.message
     }
 
+    /// The error that came by `?`.
+    ///
+    /// ```
+    /// use tower_socketio::Refusal;
+    ///
+    /// assert!(Refusal::new("unauthorized").source().is_none());
+    /// assert!(Refusal::from("the database is down").source().is_some());
+    /// ```
+    pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.source.as_deref()
+    }
+
     pub(crate) fn data(&self) -> Option<&str> {
         self.data.as_deref().map(RawValue::get)
     }
@@ -269,6 +271,8 @@ pub enum Rejection {
     Auth(serde_json::Error),
     /// Middleware of the application did not leave that value on the request.
     MissingExtension(&'static str),
+    /// An extractor of the application's own did not like what it found: the client is told so.
+    Custom(Cow<'static, str>),
 }
 
 impl fmt::Display for Rejection {
@@ -282,6 +286,7 @@ impl fmt::Display for Rejection {
                     "the request carries no `{name}`; is the middleware that sets it missing?"
                 )
             }
+            Self::Custom(message) => f.write_str(message),
         }
     }
 }
@@ -291,7 +296,7 @@ impl Error for Rejection {
         match self {
             Self::Args(error) => Some(error),
             Self::Auth(error) => Some(error),
-            Self::MissingExtension(_) => None,
+            Self::MissingExtension(_) | Self::Custom(_) => None,
         }
     }
 }
@@ -309,7 +314,7 @@ impl Rejection {
     /// ```
     pub fn is_clients_fault(&self) -> bool {
         match self {
-            Self::Args(_) | Self::Auth(_) => true,
+            Self::Args(_) | Self::Auth(_) | Self::Custom(_) => true,
             Self::MissingExtension(_) => false,
         }
     }
@@ -376,6 +381,18 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// The argument of the ack that tells the client.
+    pub(crate) fn to_client(&self) -> ErrorAck<'_> {
+        let (message, data) = match self {
+            Self::Handler(error) => (Cow::Borrowed(&*error.message), error.data.as_deref()),
+            Self::Rejected(rejection) => (rejection.message_for_client().into(), None),
+            _ => (INTERNAL.into(), None),
+        };
+        ErrorAck {
+            error: Told { message, data },
+        }
+    }
+
     /// Whether it was the client that sent something wrong, rather than the application that
     /// failed. An error made by [`EventError::new`] blames the client; one that came by `?` does not.
     ///
@@ -388,10 +405,11 @@ impl FailureKind {
     /// ```
     pub fn is_clients_fault(&self) -> bool {
         match self {
-            Self::NoHandler | Self::Refused(_) => true,
+            Self::NoHandler => true,
             Self::Rejected(rejection) => rejection.is_clients_fault(),
             // A message meant for the client blames it; what came by `?` is the application's.
             Self::Handler(error) => error.source().is_none(),
+            Self::Refused(refusal) => refusal.source().is_none(),
             Self::Encode(_) | Self::Panic(_) | Self::GraceExceeded => false,
         }
     }

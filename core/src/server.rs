@@ -10,10 +10,14 @@ use std::{
 };
 
 use crate::{
-    engine::{Client, Connection, Engine, EngineConfig, ResponseBody, Ticket, Upper, config::engine_settings},
+    engine::{
+        Client, Connection, Engine, EngineConfig, ResponseBody, Ticket, Upper,
+        config::{bounded, engine_settings},
+    },
     handshake::Handshake,
     service::{Layer, Service},
     socketio::{
+        MAX_NSP,
         args::{EmitArgs, EncodeError},
         broadcast::Broadcast,
         client::SocketClient,
@@ -76,8 +80,7 @@ impl Default for Config {
 /// Settings of a [`SocketIo`]. Where the reference server has the setting too, the default is the
 /// reference's.
 ///
-/// Durations are added to the clock's time when a client connects: years are possible,
-/// [`Duration::MAX`] is not.
+/// Durations are at least a millisecond and at most a year; others are taken for the nearest.
 ///
 /// ```
 /// use std::time::Duration;
@@ -128,7 +131,7 @@ impl SocketIoBuilder {
     /// ```
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.config.connect_timeout = timeout;
+        self.config.connect_timeout = bounded(timeout);
         self
     }
 
@@ -207,7 +210,7 @@ impl SocketIoBuilder {
     /// ```
     #[must_use]
     pub fn handler_grace(mut self, grace: Duration) -> Self {
-        self.config.handler_grace = grace;
+        self.config.handler_grace = bounded(grace);
         self
     }
 
@@ -250,7 +253,9 @@ impl SocketIo {
     /// The namespace of that path, made if it is not there. A leading slash may be left out.
     ///
     /// Clients can connect to it from then on, to others not: they are told `Invalid namespace`.
-    /// Names of more than 256 bytes, or with a `,`, no client can ask for.
+    ///
+    /// # Panics
+    /// When no client could ask for it: a path of more than 256 bytes, or with a `,` or `?`.
     ///
     /// ```
     /// use tower_socketio::SocketIo;
@@ -267,9 +272,13 @@ impl SocketIo {
         if let Some(namespace) = self.core.namespace(&path) {
             return Namespace::new(namespace);
         }
+        assert!(
+            path.len() <= MAX_NSP && !path.contains([',', '?']),
+            "no client can connect to the namespace {path:?}: its path must have at most {MAX_NSP} bytes, no `,` and no `?`"
+        );
         let mut namespaces = self.core.namespaces.write().unwrap_or_else(PoisonError::into_inner);
         let namespace = namespaces
-            .entry(path.clone().into())
+            .entry((*path).into())
             .or_insert_with(|| Arc::new(NamespaceShared::new(&path, self.core.clone())));
         Namespace::new(namespace.clone())
     }
@@ -315,6 +324,28 @@ impl SocketIo {
     /// ```
     pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
         self.of("/").except(room)
+    }
+
+    /// Everybody in the namespace `/` on this server.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.local().emit("news", "from this server")?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
+    pub fn local(&self) -> Broadcast {
+        self.of("/").local()
+    }
+
+    /// Everybody in the namespace `/` who can take it at once.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.volatile().emit("cursor", (1, 2))?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
+    pub fn volatile(&self) -> Broadcast {
+        self.of("/").volatile()
     }
 
     /// How many clients are connected, whatever their namespaces. A polling client that the server

@@ -66,6 +66,9 @@ impl Service {
 
     fn tail<'a>(&self, path: &'a str) -> &'a str {
         let endpoint = &self.engine.config().path;
+        if endpoint.is_empty() {
+            return path;
+        }
         path.match_indices(&**endpoint)
             .map(|(at, endpoint)| &path[at + endpoint.len()..])
             .filter(|tail| tail.is_empty() || tail.starts_with('/'))

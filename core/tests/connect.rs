@@ -243,6 +243,7 @@ async fn a_namespace_that_is_not_there_and_one_too_many_are_refused() {
     ws.send("40/b,").await;
     assert_eq!(ws.text().await, r#"44/b,{"message":"Too many namespaces"}"#);
     ws.send("41/a,").await;
+    idle().await;
     ws.connect("/b").await;
     ws.quiet(secs(100)).await;
 }
@@ -317,7 +318,6 @@ async fn a_packet_that_makes_no_sense_closes_the_connection() {
         "42",
         "42{}",
         "42[]",
-        "42[1]",
         "42[null]",
         r#"42["note",1"#,
         r#"42["disconnect"]"#,

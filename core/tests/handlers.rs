@@ -116,7 +116,7 @@ async fn a_client_at_the_cap_still_acknowledges_and_is_alive_and_leaves() {
         ws.send(&work(n)).await;
     }
     let question = tokio::spawn(socket.emit_with_ack::<u32>("question", Args(())));
-    let id = ws.text().await.replace(r#"42"#, "").replace(r#"["question"]"#, "");
+    let id = ws.text().await.replace("42", "").replace(r#"["question"]"#, "");
     ws.send(&format!("43{id}[5]")).await;
     assert_eq!(question.await.unwrap().unwrap(), 5);
     ws.quiet(secs(200)).await;

@@ -62,7 +62,9 @@ fn pure_rooms_know_no_runtime_no_clock_and_no_locks() {
 fn only_generation_route_and_codecs_name_a_generation() {
     let elsewhere: Vec<_> = sources("")
         .into_iter()
-        .filter(|(name, _)| !name.contains("codec") && !matches!(&**name, "engine/generation.rs" | "engine/route.rs" | "fuzzing.rs"))
+        .filter(|(name, _)| {
+            !name.contains("codec") && !matches!(&**name, "engine/generation.rs" | "engine/route.rs" | "fuzzing.rs")
+        })
         .collect();
     assert_free_of(&elsewhere, &["Generation::Eio4", "eio4"]);
 }

@@ -41,7 +41,9 @@ async fn reached<const N: usize>(clients: &mut [Ws; N], broadcast: Broadcast) ->
 async fn broadcasts_reach_those_whom_they_name() {
     let (io, mut clients, sockets) = clients::<4>().await;
     for (n, rooms) in [(0, &["a"][..]), (1, &["a", "b"]), (2, &["b"])] {
-        rooms.iter().for_each(|room| sockets[n].join(room));
+        for room in rooms {
+            sockets[n].join(room);
+        }
     }
     let (nsp, socket) = (io.of("/"), &sockets[1]);
     let own = socket.id().as_str();
@@ -123,7 +125,9 @@ async fn a_socket_that_has_left_is_in_no_room_and_remembers_which_they_were() {
 #[tokio::test(start_paused = true)]
 async fn any_task_may_broadcast() {
     let (io, mut clients, sockets) = clients::<3>().await;
-    sockets.iter().for_each(|socket| socket.join("a"));
+    for socket in &sockets {
+        socket.join("a");
+    }
     let emitter = io.clone();
     let emitting = tokio::spawn(async move {
         for n in 0..1000 {

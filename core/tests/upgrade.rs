@@ -5,7 +5,7 @@ mod kit;
 
 use std::{future::poll_fn, task::Poll, thread, time::Duration};
 
-use kit::{Answer, Log, Packet, Polling, Ws, answer, idle, millis, secs};
+use kit::{Answer, Gate, Log, Packet, Polling, Ws, answer, idle, millis, secs};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::mpsc::{UnboundedSender, unbounded_channel},
@@ -18,7 +18,7 @@ fn server(builder: SocketIoBuilder) -> (SocketIo, Log) {
     let io = builder.state(log.clone()).build();
     io.of("/")
         .on("note", async |State(log): State<Log>, Data(note): Data<u32>| {
-            log.add(note)
+            log.add(note);
         })
         .on("transport", async |socket: Socket, transport: Transport| {
             socket.emit("transport", transport.as_str())
@@ -192,6 +192,27 @@ async fn a_probe_that_is_dropped_before_it_learns_that_it_may_begin_makes_room_f
     idle().await;
     drop(probe);
     upgraded(&io, &client).await.quiet(secs(100)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_posted_is_handled_before_the_websocket_takes_over() {
+    let gate = Gate::closed();
+    let builder = SocketIo::builder().max_handlers(1).max_pending_bytes(0);
+    let (io, log) = server(builder.state(gate.clone()));
+    io.of("/")
+        .on("work", async |State(gate): State<Gate>| gate.pass().await);
+    let client = Polling::join(&io, "/").await;
+    let mut packets = vec![r#"42["work"]"#.to_owned(); 3];
+    packets.extend((0..100).map(|n| format!(r#"42["note",{n}]"#)));
+    let post = client.open_post(&packets.join("\x1e")).await;
+    let mut ws = probed(&io, &client).await;
+    ws.send_all(&["5", r#"42["note",100]"#]).await;
+    idle().await;
+    assert!(!post.is_finished());
+    gate.admit(3);
+    assert_eq!(answer(post).await.status, 200);
+    idle().await;
+    assert_eq!(log.take(), (0..=100).map(|n| n.to_string()).collect::<Vec<_>>());
 }
 
 #[tokio::test(start_paused = true)]

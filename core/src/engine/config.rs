@@ -25,14 +25,8 @@ use crate::{client_bundle::ClientBundle, cors::Cors};
 /// | `cors` | pages of the same origin |
 /// | `runtime` | the current one |
 /// | `serve_client` | off |
-///
-/// ```
-/// use tower_socketio::engine::EngineConfig;
-///
-/// assert!(format!("{:?}", EngineConfig::default()).contains("/socket.io"));
-/// ```
 #[derive(Debug, Clone)]
-pub struct EngineConfig {
+pub(crate) struct EngineConfig {
     pub(crate) path: Box<str>,
     pub(crate) transports: Vec<Transport>,
     pub(crate) ping_interval: Duration,
@@ -43,6 +37,12 @@ pub struct EngineConfig {
     pub(crate) cors: Cors,
     pub(crate) runtime: Option<Handle>,
     pub(crate) client_bundle: Option<Arc<ClientBundle>>,
+}
+
+/// A duration that can be added to any time, and that passes.
+pub(crate) fn bounded(duration: Duration) -> Duration {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    duration.clamp(Duration::from_millis(1), YEAR)
 }
 
 impl Default for EngineConfig {
@@ -137,7 +137,7 @@ macro_rules! engine_settings {
         /// ```
         #[must_use]
         pub fn ping_interval(mut self, interval: std::time::Duration) -> Self {
-            self.$($config).+.ping_interval = interval;
+            self.$($config).+.ping_interval = $crate::engine::config::bounded(interval);
             self
         }
 
@@ -156,7 +156,7 @@ macro_rules! engine_settings {
         /// ```
         #[must_use]
         pub fn ping_timeout(mut self, timeout: std::time::Duration) -> Self {
-            self.$($config).+.ping_timeout = timeout;
+            self.$($config).+.ping_timeout = $crate::engine::config::bounded(timeout);
             self
         }
 
@@ -171,7 +171,7 @@ macro_rules! engine_settings {
         /// ```
         #[must_use]
         pub fn upgrade_timeout(mut self, timeout: std::time::Duration) -> Self {
-            self.$($config).+.upgrade_timeout = timeout;
+            self.$($config).+.upgrade_timeout = $crate::engine::config::bounded(timeout);
             self
         }
 

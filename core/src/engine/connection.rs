@@ -17,7 +17,7 @@ use super::{
     outbox::Outbox,
     reason::CloseReason,
     sid::Sid,
-    transport::{Transport, polling::Payload},
+    transport::{Transport, polling::Payload, websocket::probe::Attempt},
 };
 
 /// A handle of one connection, cheap to clone; sending never waits for the network.
@@ -70,7 +70,7 @@ pub(super) enum Request {
     /// A POST brought packets; answered when they have been handled.
     Post(String, oneshot::Sender<()>),
     /// A WebSocket wants to be the next transport.
-    Probe(oneshot::Sender<()>),
+    Probe(oneshot::Sender<Attempt>),
     ProbeGone,
     /// The probing WebSocket is to be the transport now.
     TakeOver(oneshot::Sender<Box<Life>>),

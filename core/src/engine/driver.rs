@@ -60,8 +60,11 @@ impl Life {
     pub(super) fn begin(server: &Arc<Shared>, transport: Transport, handshake: Handshake) -> Box<Self> {
         let connection = Connection::new(handshake.generation(), transport, server.config.max_outbox_bytes);
         connection.send_control(server.open_packet(&connection, transport));
-        server.registry.insert(&connection);
         let client = server.upper.open(&connection, handshake);
+        server.registry.insert(&connection);
+        if server.is_closing() {
+            connection.close(CloseReason::ServerShuttingDown);
+        }
         Box::new(Self {
             conn: Conn::new(now(), server.config.timing()),
             connection,

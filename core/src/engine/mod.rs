@@ -68,12 +68,12 @@ pub(crate) use self::transport::websocket::codec::Decoder;
 use self::{activity::Activity, config::engine_settings, registry::Registry};
 pub(crate) use self::{
     codec::frame::Frame,
+    config::EngineConfig,
     driver::{Alarm, now},
     http::is_extended_connect,
     sid::BySid,
 };
 pub use self::{
-    config::EngineConfig,
     connection::Connection,
     generation::Generation,
     http::ResponseBody,
@@ -257,11 +257,9 @@ pub(crate) struct Shared {
     closing: AtomicBool,
 }
 
-/// Settings of an [`Engine`], made by [`Engine::builder`]. The defaults are in
-/// [`EngineConfig`]'s table.
+/// Settings of an [`Engine`], made by [`Engine::builder`].
 ///
-/// Durations are added to the clock's time when a client connects: years are possible,
-/// [`Duration::MAX`] is not.
+/// Durations are at least a millisecond and at most a year; others are taken for the nearest.
 ///
 /// ```
 /// use std::time::Duration;

@@ -20,14 +20,13 @@ use bytes::Bytes;
 use futures_util::{Stream, stream::FuturesUnordered};
 
 use super::{
-    ack::AckSender,
     args::RawArgs,
     assembly::{Assembly, Content},
     codec::{placeholder::check_placeholders, sio},
     connect::connect,
     extract::{DisconnectContext, EventContext},
     frames::Frames,
-    handler::HandlerFuture,
+    handler::{AnyEventHandler, HandlerFuture},
     namespace::Shared as Namespace,
     packet::{Body, Kind, Packet, PacketError},
     reason::DisconnectReason,
@@ -36,7 +35,7 @@ use super::{
 };
 use crate::{
     engine::{Alarm, Client, CloseReason, Connection, Flow, Message, Rest, now},
-    error::{EventError, FailureKind, Rejection},
+    error::{EventError, FailureKind},
     handshake::Handshake,
     server::Core,
 };
@@ -171,6 +170,7 @@ impl SocketClient {
                     self.entries[index]
                         .socket
                         .leave_namespace(DisconnectReason::ClientNamespaceDisconnect);
+                    self.connection.wake();
                 }
                 None => self.out_of_order(nsp),
             },
@@ -310,45 +310,45 @@ impl SocketClient {
         if any.is_none() && own.is_none() {
             return namespace.report(socket, Some(event.name), &FailureKind::NoHandler);
         }
-        let context = EventContext {
+        let context = |ack| EventContext {
             socket,
             name: event.name,
             args: event.args,
             attachments: event.attachments,
-            ack: Cell::new(event.id.map(|id| AckSender::new(socket, id))),
+            ack: Cell::new(ack),
         };
         if let Some(any) = any {
-            let occasion = Occasion::Event(event.name.into());
-            let called = contain(|| any.call(&context));
-            self.called(cx, &context, occasion, called);
+            // The event's own handler is the one to answer.
+            let context = context(event.id.filter(|_| own.is_none()));
+            self.call(cx, &context, Occasion::Event(event.name.into()), &*any);
         }
         if let Some((name, handler)) = own {
-            let called = contain(|| handler.call(&context));
-            self.called(cx, &context, Occasion::Event(name), called);
+            self.call(cx, &context(event.id), Occasion::Event(name), &*handler);
         }
     }
 
-    fn called(
+    fn call(
         &mut self,
         cx: &mut Context<'_>,
         context: &EventContext<'_>,
         occasion: Occasion,
-        called: Result<Result<HandlerFuture, Rejection>, FailureKind>,
+        handler: &dyn AnyEventHandler,
     ) {
-        let socket = context.socket;
+        let socket = context.socket.clone();
+        let called = contain(|| handler.call(context));
+        // What the handler did not take is ours to answer if it fails.
+        let ack = context.ack.take();
         let failure = match called {
-            Ok(Ok(future)) => return self.run(cx, Task::new(socket.clone(), occasion, future)),
-            Ok(Err(rejection)) => {
-                if let Some(ack) = context.ack.take() {
-                    let error = EventError::new(rejection.message_for_client());
-                    // Text can be written as JSON.
-                    let _ = ack.send(error.to_client());
-                }
-                FailureKind::Rejected(rejection)
-            }
+            Ok(Ok(future)) => return self.run(cx, Task::new(socket, occasion, future).acked_by(ack)),
+            Ok(Err(rejection)) => FailureKind::Rejected(rejection),
             Err(panic) => panic,
         };
-        socket.shared().report(socket, occasion.event(), &failure);
+        self.finish(&Done {
+            socket,
+            occasion,
+            ack,
+            result: Err(failure),
+        });
     }
 
     /// Polls a handler once, and keeps it if it is pending.
@@ -369,6 +369,10 @@ impl SocketClient {
         if let Err(failure) = &done.result {
             if let (Occasion::Connect, true) = (&done.occasion, socket.is_connecting()) {
                 self.refuse(socket, failure);
+            }
+            if let Some(id) = done.ack {
+                // Nothing but text and what was JSON already.
+                let _ = socket.send_ack(id, &failure.to_client());
             }
             socket.shared().report(socket, done.occasion.event(), failure);
         }
@@ -423,7 +427,7 @@ impl SocketClient {
         for index in 0..self.entries.len() {
             while self.has_room() {
                 let entry = &mut self.entries[index];
-                if entry.waiting.is_empty() || entry.socket.is_connecting() {
+                if entry.waiting.is_empty() || !entry.socket.was_let_in() {
                     break;
                 }
                 let Some(waiting) = entry.waiting.pop_front() else {
@@ -459,7 +463,8 @@ impl SocketClient {
             };
             if let Phase::Live = entry.phase {
                 entry.phase = Phase::Leaving { until: now() + grace };
-                if reason == DisconnectReason::ServerNamespaceDisconnect {
+                // Events of a client that was never let in are never handled.
+                if reason == DisconnectReason::ServerNamespaceDisconnect || was == Was::Connecting {
                     let waiting = std::mem::take(&mut entry.waiting);
                     self.pending_bytes -= waiting.iter().map(Waiting::bytes).sum::<usize>();
                     if was == Was::Connected {
@@ -473,10 +478,10 @@ impl SocketClient {
                 continue;
             };
             if entry.running > 0 && until <= now() {
-                let socket = &entry.socket;
-                let tasks = self.tasks.iter_mut().flat_map(|tasks| tasks.iter_mut());
-                tasks.filter(|task| task.belongs_to(socket)).for_each(Task::abort);
-                cx.waker().wake_by_ref();
+                let socket = entry.socket.clone();
+                self.abort(&socket);
+                changed = true;
+                continue;
             }
             if let Phase::Leaving { .. } = entry.phase
                 && entry.running == 0
@@ -493,6 +498,17 @@ impl SocketClient {
             }
         }
         changed
+    }
+
+    /// Drops the handlers of a socket where they stand. A set polls those that were woken and those
+    /// that are new to it, hence a new one.
+    fn abort(&mut self, socket: &Socket) {
+        for mut task in self.tasks.take().into_iter().flat_map(|tasks| *tasks) {
+            if task.belongs_to(socket) {
+                task.abort();
+            }
+            self.tasks.get_or_insert_default().push(task);
+        }
     }
 
     fn advance(&mut self, cx: &mut Context<'_>) {

@@ -19,6 +19,9 @@ pub(crate) fn connect(socket: &Socket) -> Option<HandlerFuture> {
             let allowed = middleware.call(&context).map_err(FailureKind::Rejected)?;
             allowed.await.map_err(FailureKind::Refused)?;
         }
+        if socket.has_left() {
+            return Ok(());
+        }
         let Some(handler) = handler else {
             socket.accept();
             return Ok(());

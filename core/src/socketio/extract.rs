@@ -136,7 +136,8 @@ pub struct EventContext<'a> {
     pub(crate) name: &'a str,
     pub(crate) args: &'a str,
     pub(crate) attachments: &'a [Bytes],
-    pub(crate) ack: Cell<Option<AckSender>>,
+    /// Taken by the handler that answers it itself.
+    pub(crate) ack: Cell<Option<u64>>,
 }
 
 /// A client has left: where the disconnect handler runs.
@@ -237,7 +238,10 @@ impl Extract<EventContext<'_>> for RawArgs {
 
 impl Extract<EventContext<'_>> for AckSender {
     fn extract(context: &EventContext<'_>) -> Result<Self, Rejection> {
-        Ok(context.ack.take().unwrap_or_else(|| Self::unwanted(context.socket)))
+        Ok(match context.ack.take() {
+            Some(id) => Self::new(context.socket, id),
+            None => Self::unwanted(context.socket),
+        })
     }
 }
 

@@ -151,13 +151,7 @@ impl<T: EventResponse, E: Into<EventError> + Send> EventResponse for Result<T, E
     fn respond(self, ack: Option<AckSender>) -> Result<(), FailureKind> {
         match self {
             Ok(response) => response.respond(ack),
-            Err(error) => {
-                let error = error.into();
-                if let Some(ack) = ack {
-                    ack.send(error.to_client()).map_err(FailureKind::Encode)?;
-                }
-                Err(FailureKind::Handler(error))
-            }
+            Err(error) => Err(FailureKind::Handler(error.into())),
         }
     }
 }
@@ -214,7 +208,7 @@ macro_rules! impl_handlers {
             fn call(&self, context: &EventContext<'_>) -> Result<HandlerFuture, Rejection> {
                 $(let $extractor = $extractor::extract(context)?;)*
                 let future = self($($extractor),*);
-                let ack = context.ack.take();
+                let ack = context.ack.get().map(|id| AckSender::new(context.socket, id));
                 Ok(Box::pin(async move { future.await.respond(ack) }))
             }
 

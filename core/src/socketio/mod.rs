@@ -19,6 +19,8 @@ pub(crate) mod reason;
 pub(crate) mod socket;
 mod task;
 
+pub(crate) use codec::sio::MAX_NSP;
+
 /// Reads a packet and its arguments, for the fuzzer.
 #[cfg(any(fuzzing, test))]
 pub(crate) fn read_packet(text: &str, attachments: &[bytes::Bytes]) {

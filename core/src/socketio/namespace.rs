@@ -334,13 +334,11 @@ impl Namespace {
     /// The socket with that id, if it is connected to this namespace on this server.
     ///
     /// ```
-    /// use tower_socketio::{Sid, SocketIo};
-    ///
-    /// let io = SocketIo::builder().build();
-    /// assert!(io.of("/").socket(&Sid::random()).is_none());
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// assert!(io.of("/").socket("nobody's").is_none());
     /// ```
-    pub fn socket(&self, id: &Sid) -> Option<Socket> {
-        self.0.rooms.get(id)
+    pub fn socket(&self, id: impl AsRef<str>) -> Option<Socket> {
+        self.0.rooms.get(&Sid::parse(id.as_ref())?)
     }
 
     /// How many sockets are connected to this namespace on this server.

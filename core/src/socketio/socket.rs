@@ -517,6 +517,15 @@ impl Socket {
         }
     }
 
+    /// Whether it is or was connected.
+    pub(crate) fn was_let_in(&self) -> bool {
+        match self.lock().status {
+            Status::Connecting(_) => false,
+            Status::Connected => true,
+            Status::Left { was, .. } => was == Was::Connected,
+        }
+    }
+
     pub(crate) fn has_left(&self) -> bool {
         matches!(self.lock().status, Status::Left { .. })
     }
@@ -590,8 +599,8 @@ impl Socket {
                 drop(state);
                 self.0.connection.send_frames(frames.iter(), volatile);
             }
-            Status::Connecting(held) => self.push_held(held, frames.bytes(), HeldEmit::Own(frames)),
-            Status::Left { .. } => {}
+            Status::Connecting(held) if !volatile => self.push_held(held, frames.bytes(), HeldEmit::Own(frames)),
+            Status::Connecting(_) | Status::Left { .. } => {}
         }
     }
 

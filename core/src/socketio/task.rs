@@ -32,6 +32,7 @@ impl Occasion {
 pub(crate) struct Task {
     socket: Socket,
     occasion: Occasion,
+    ack: Option<u64>,
     future: Option<HandlerFuture>,
 }
 
@@ -39,6 +40,8 @@ pub(crate) struct Task {
 pub(crate) struct Done {
     pub(crate) socket: Socket,
     pub(crate) occasion: Occasion,
+    /// The ack to answer if the handler failed.
+    pub(crate) ack: Option<u64>,
     pub(crate) result: Result<(), FailureKind>,
 }
 
@@ -47,8 +50,14 @@ impl Task {
         Self {
             socket,
             occasion,
+            ack: None,
             future: Some(future),
         }
+    }
+
+    /// Names the ack that is to be answered if the handler fails.
+    pub(crate) fn acked_by(self, ack: Option<u64>) -> Self {
+        Self { ack, ..self }
     }
 
     /// Drops the handler where it stands.
@@ -76,6 +85,7 @@ impl Future for Task {
         Poll::Ready(Done {
             socket: self.socket.clone(),
             occasion: self.occasion.clone(),
+            ack: self.ack,
             result,
         })
     }

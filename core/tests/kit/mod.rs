@@ -247,16 +247,17 @@ impl Ws {
 fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x5a, 0x01, 0xff, 0x80];
     let mut frame = vec![0x80 | opcode];
-    match payload.len() {
-        short @ 0..126 => frame.push(0x80 | u8::try_from(short).expect("below 126")),
-        length => {
-            frame.push(0x80 | 127);
+    let length = payload.len();
+    // The mask's bit, and 125 at most, or 126 or 127 and the length in 2 or 8 bytes.
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short @ 0..126), _) => frame.push(0x80 | short),
+        (_, Ok(medium)) => {
+            frame.push(0xfe);
+            frame.extend(medium.to_be_bytes());
+        }
+        _ => {
+            frame.push(0xff);
             frame.extend((length as u64).to_be_bytes());
-            if let Ok(length) = u16::try_from(length) {
-                frame.truncate(1);
-                frame.push(0x80 | 126);
-                frame.extend(length.to_be_bytes());
-            }
         }
     }
     frame.extend(MASK);
@@ -442,7 +443,10 @@ impl Gate {
 /// The sockets that connect to the namespace.
 pub(crate) fn sockets(nsp: &Namespace) -> Received<Socket> {
     let (sender, sockets) = mpsc::unbounded_channel();
-    nsp.on_connect(move |socket: Socket| std::future::ready(drop(sender.send(socket))));
+    nsp.on_connect(move |socket: Socket| {
+        let _ = sender.send(socket);
+        std::future::ready(())
+    });
     Received(sockets)
 }
 

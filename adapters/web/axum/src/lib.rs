@@ -98,8 +98,3 @@ fn tell_peer(mut request: Request) -> Request {
     }
     request
 }
-
-/// The repository's README, so that its code is compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../../../README.md")]
-struct Readme;

@@ -13,7 +13,7 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::Transport;
+use super::{Transport, websocket::probe::Attempt};
 use crate::engine::{
     codec::Signal,
     conn::exchange::RequestKind,
@@ -176,8 +176,9 @@ impl Carrier {
                 });
             }
             Request::Probe(accepted) => {
-                if life.conn.handle_probe(now()) && accepted.send(()).is_err() {
-                    life.conn.handle_probe_end();
+                if life.conn.handle_probe(now()) {
+                    // An error is a WebSocket that died: the attempt's drop ends the probe.
+                    let _ = accepted.send(Attempt::new(&life.connection));
                 }
             }
             Request::ProbeGone => life.conn.handle_probe_end(),

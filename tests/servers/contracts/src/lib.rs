@@ -60,3 +60,8 @@ fn milliseconds(variable: &str, default: u64) -> Duration {
     let value = env::var(variable).ok().and_then(|value| value.parse().ok());
     Duration::from_millis(value.unwrap_or(default))
 }
+
+/// The repository's README, so that its code is compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../../README.md")]
+struct Readme;

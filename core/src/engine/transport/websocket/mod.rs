@@ -5,7 +5,7 @@
 pub(crate) mod carrier;
 pub(crate) mod codec;
 pub(crate) mod handshake;
-mod probe;
+pub(crate) mod probe;
 pub(crate) mod ticket;
 mod utf8;
 mod wire;

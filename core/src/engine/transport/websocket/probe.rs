@@ -28,8 +28,7 @@ where
 {
     let (accepted, accept) = oneshot::channel();
     connection.request(Request::Probe(accepted));
-    accept.await.map_err(|_| End::Refused)?;
-    let attempt = Attempt(connection);
+    let attempt = accept.await.map_err(|_| End::Refused)?;
 
     match next(wire, connection.generation()).await? {
         Step::Probe => wire.push(connection.generation().control(&Signal::Pong)),
@@ -49,9 +48,16 @@ where
 }
 
 /// Tells the connection that the probe is over, however it ended.
-struct Attempt<'a>(&'a Connection);
+#[derive(Debug)]
+pub(crate) struct Attempt(Connection);
 
-impl Drop for Attempt<'_> {
+impl Attempt {
+    pub(crate) fn new(connection: &Connection) -> Self {
+        Self(connection.clone())
+    }
+}
+
+impl Drop for Attempt {
     fn drop(&mut self) {
         self.0.request(Request::ProbeGone);
     }
