@@ -15,7 +15,9 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// Why a handler failed, as it returns it.
 ///
 /// A client that waits for an ack is told `{"error":{"message":…,"data":…}}` as its first
-/// argument. Of an error that came by `?` it is told only `internal error`: what went wrong inside
+/// argument; also when the handler panics, or does not take the arguments that the client sent,
+/// unless the handler took an [`AckSender`](crate::AckSender) to answer by. Of an error that came
+/// by `?` it is told only `internal error`: what went wrong inside
 /// is the server's, and reaches [`on_error`](crate::Namespace::on_error). That goes for text too:
 /// `Err("text")?` does not show it to the client, [`EventError::new`] does.
 ///

@@ -308,6 +308,7 @@ async fn a_panic_is_caught_and_reported_wherever_it_happens_and_harms_nobody_els
             event => event,
         };
         assert_eq!(log.take(), [format!("Some({event:?}) the handler panicked: {message}")]);
+        assert_eq!(ws.text().await, r#"431[{"error":{"message":"internal error"}}]"#);
     }
     ws.send(r#"422["fine"]"#).await;
     assert_eq!(ws.text().await, "432[1]", "the socket lives on");

@@ -110,8 +110,8 @@ pub(crate) type ConnectFuture = Pin<Box<dyn Future<Output = Result<(), Refusal>>
 /// What a handler of an event may return: nothing, [`Ack`], or a `Result` of one of them with an
 /// error that converts into [`EventError`].
 ///
-/// A client that asked for an ack gets the value of `Ack`, or the error, as [`EventError`] says. It
-/// gets nothing from a handler that returns nothing, or that panics: it should set a timeout.
+/// A client that asked for an ack gets the value of `Ack`, or the error, as [`EventError`] says. From
+/// a handler that returns nothing it gets nothing: it should set a timeout.
 ///
 /// ```
 /// use tower_socketio::{Ack, Data, EventError, SocketIo};
