@@ -247,6 +247,18 @@ async fn grace_ends_while_the_connection_goes_on_in_other_namespaces() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn grace_ends_for_events_that_never_got_their_turn() {
+    let (io, log, _) = server(SocketIo::builder().handler_grace(secs(5)).max_handlers(1));
+    io.of("/other").on("hang", async || pending::<()>().await);
+    let mut ws = Ws::join(&io, "/").await;
+    ws.connect("/other").await;
+    ws.send_all(&[r#"42/other,["hang"]"#, r#"42["waits"]"#, "41"]).await;
+    sleep(secs(6)).await;
+    assert_eq!(log.take(), ["client namespace disconnect"]);
+    ws.quiet(secs(20)).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_disconnect_handler_that_hangs_is_dropped_and_reported() {
     let log = Log::default();
     let io = SocketIo::builder().handler_grace(secs(5)).build();

@@ -464,24 +464,27 @@ impl SocketClient {
             if let Phase::Live = entry.phase {
                 entry.phase = Phase::Leaving { until: now() + grace };
                 // Events of a client that was never let in are never handled.
-                if reason == DisconnectReason::ServerNamespaceDisconnect || was == Was::Connecting {
-                    let waiting = std::mem::take(&mut entry.waiting);
-                    self.pending_bytes -= waiting.iter().map(Waiting::bytes).sum::<usize>();
-                    if was == Was::Connected {
+                match (reason, was) {
+                    (_, Was::Connecting) => entry.drop_waiting(&mut self.pending_bytes),
+                    (DisconnectReason::ServerNamespaceDisconnect, Was::Connected) => {
+                        entry.drop_waiting(&mut self.pending_bytes);
                         self.kicked.push(entry.socket.shared().clone());
                     }
+                    (_, Was::Connected) => {}
                 }
                 changed = true;
             }
-            let entry = &mut self.entries[index - 1];
             let (Phase::Leaving { until } | Phase::Disconnecting { until }) = entry.phase else {
                 continue;
             };
-            if entry.running > 0 && until <= now() {
-                let socket = entry.socket.clone();
-                self.abort(&socket);
-                changed = true;
-                continue;
+            if until <= now() {
+                entry.drop_waiting(&mut self.pending_bytes);
+                if entry.running > 0 {
+                    let socket = entry.socket.clone();
+                    self.abort(&socket);
+                    changed = true;
+                    continue;
+                }
             }
             if let Phase::Leaving { .. } = entry.phase
                 && entry.running == 0
@@ -534,6 +537,14 @@ fn disconnect(socket: &Socket, reason: DisconnectReason) -> Option<HandlerFuture
     };
     socket.shared().report(socket, None, &failure);
     None
+}
+
+impl Entry {
+    /// Events that waited for their turn get none.
+    fn drop_waiting(&mut self, pending_bytes: &mut usize) {
+        let waiting = std::mem::take(&mut self.waiting);
+        *pending_bytes -= waiting.iter().map(Waiting::bytes).sum::<usize>();
+    }
 }
 
 impl Waiting {
