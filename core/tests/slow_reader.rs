@@ -133,3 +133,28 @@ async fn a_slow_client_that_reads_in_time_loses_nothing() {
     }
     assert!(log.take().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_polling_client_was_given_does_not_count_any_more() {
+    let (io, log) = server();
+    let client = Polling::join(&io, "/").await;
+    for _ in 0..5 {
+        for _ in 0..2 {
+            io.to("room").emit("big", "x".repeat(3 * OUTBOX)).expect("json");
+        }
+        assert_eq!(client.get().await.status, 200);
+    }
+    idle().await;
+    assert!(log.take().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_large_message_needs_is_not_counted() {
+    let (io, log) = server();
+    let client = Polling::join(&io, "/").await;
+    io.to("room").emit("big", "x".repeat(9 * OUTBOX)).expect("json");
+    (0..8).for_each(|n| emit(&io, n, false));
+    idle().await;
+    assert!(log.take().is_empty());
+    assert_eq!(client.get().await.status, 200);
+}

@@ -193,7 +193,8 @@ macro_rules! engine_settings {
             self
         }
 
-        /// How many bytes may wait for a client that reads slowly. Default 1,000,000.
+        /// How many bytes may wait for a client that reads slowly, beyond its largest message. Default
+        /// 1,000,000.
         ///
         /// A message is queued, whatever its size, as long as no more than that wait. When more do,
         /// volatile messages are given up, and if that does not help the client is disconnected with

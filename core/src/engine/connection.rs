@@ -3,7 +3,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::Waker,
 };
 
@@ -43,13 +46,15 @@ struct Shared {
     generation: Generation,
     /// Bytes that may wait before a further message cuts the client off.
     outbox_limit: usize,
+    /// Bytes that the transport has taken from the outbox and not written yet.
+    taken: AtomicUsize,
     state: Mutex<State>,
 }
 
 struct State {
     outbox: Outbox,
-    /// Bytes that the transport has taken from the outbox and not written yet.
-    taken: usize,
+    /// The largest message that waits or is being written: what one message needs is not counted.
+    largest: usize,
     requests: Vec<Request>,
     exchange: Exchange,
     transport: Transport,
@@ -88,9 +93,10 @@ impl Connection {
             sid: Sid::random(),
             generation,
             outbox_limit,
+            taken: AtomicUsize::new(0),
             state: Mutex::new(State {
                 outbox: Outbox::default(),
-                taken: 0,
+                largest: 0,
                 requests: Vec::new(),
                 exchange: Exchange::default(),
                 transport,
@@ -148,7 +154,7 @@ impl Connection {
     /// }
     /// ```
     pub fn send_text(&self, text: &str) {
-        self.send_frames(&[Frame::text(text)], false);
+        self.send_frames([Frame::text(text)].iter(), false);
     }
 
     /// Sends a binary message. A closed connection ignores it.
@@ -160,7 +166,7 @@ impl Connection {
     /// }
     /// ```
     pub fn send_binary(&self, bytes: &[u8]) {
-        self.send_frames(&[Frame::binary(bytes)], false);
+        self.send_frames([Frame::binary(bytes)].iter(), false);
     }
 
     /// Sends what is queued, then closes the connection with that reason. Only the first reason
@@ -180,18 +186,23 @@ impl Connection {
 
     /// Queues frames, together or not at all. Volatile ones are dropped unless the transport can
     /// write at once.
-    pub(crate) fn send_frames<'a>(&self, frames: impl IntoIterator<Item = &'a Frame>, volatile: bool) {
+    pub(crate) fn send_frames<'a>(&self, frames: impl Iterator<Item = &'a Frame>, volatile: bool) {
         self.change(|state| {
             if state.ending.is_some() || (volatile && !state.writable) {
                 return;
             }
-            let limit = self.0.outbox_limit;
-            if state.taken + state.outbox.bytes() > limit {
+            let taken = self.0.taken.load(Ordering::Relaxed);
+            if taken == 0 && state.outbox.is_empty() {
+                state.largest = 0;
+            }
+            let limit = self.0.outbox_limit.saturating_add(state.largest);
+            if taken + state.outbox.bytes() > limit {
                 state.outbox.drop_volatile();
             }
-            if state.taken + state.outbox.bytes() > limit {
+            let waiting = taken + state.outbox.bytes();
+            if waiting > limit {
                 if !volatile {
-                    tracing::debug!("a client reads too slowly: its outbox of {limit} bytes is full");
+                    tracing::debug!("a client reads too slowly: {waiting} bytes wait for it");
                     state.outbox = Outbox::default();
                     state.ending = Some(CloseReason::TransportError);
                 }
@@ -200,6 +211,7 @@ impl Connection {
             for frame in frames {
                 state.outbox.push(frame.clone(), volatile);
             }
+            state.largest = state.largest.max(taken + state.outbox.bytes() - waiting);
         });
     }
 
@@ -254,8 +266,13 @@ impl Connection {
     pub(super) fn take_outbox(&self) -> Outbox {
         let mut state = self.lock();
         let outbox = std::mem::take(&mut state.outbox);
-        state.taken = outbox.bytes();
+        self.0.taken.store(outbox.bytes(), Ordering::Relaxed);
         outbox
+    }
+
+    /// The transport has written all it took.
+    pub(super) fn written(&self) {
+        self.0.taken.store(0, Ordering::Relaxed);
     }
 
     /// The owner goes to sleep, to be woken by the next change; `false` when something changed
@@ -263,9 +280,6 @@ impl Connection {
     pub(super) fn park(&self, waker: &Waker, writable: bool) -> bool {
         let mut state = self.lock();
         state.writable = writable;
-        if writable {
-            state.taken = 0;
-        }
         if state.dirty {
             return false;
         }

@@ -42,7 +42,9 @@ pub(crate) struct Payload {
 impl Payload {
     /// The bytes, to be written now.
     pub(crate) fn deliver(&mut self) -> Bytes {
-        self.connection = None;
+        if let Some(connection) = self.connection.take() {
+            connection.written();
+        }
         std::mem::take(&mut self.body)
     }
 

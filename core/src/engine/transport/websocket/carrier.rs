@@ -86,7 +86,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
                 wire.send(this.life.connection.take_outbox());
             }
             let writable = match wire.poll_flush(cx) {
-                Poll::Ready(Ok(())) => true,
+                Poll::Ready(Ok(())) => {
+                    this.life.connection.written();
+                    true
+                }
                 Poll::Ready(Err(_)) => return this.end(End::Lost),
                 Poll::Pending => false,
             };
