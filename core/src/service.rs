@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Buf;
 use futures_util::{FutureExt as _, future::OptionFuture};
-use http::{Request, Response, header::UPGRADE, request::Parts};
+use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Either;
 use hyper::upgrade::OnUpgrade;
@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tower_service::Service as TowerService;
 
-use crate::engine::{Engine, ResponseBody, is_extended_connect};
+use crate::engine::{Engine, ResponseBody, asks_for_websocket};
 
 /// The future of a [`Service`]'s response. It never fails.
 ///
@@ -104,16 +104,6 @@ impl Service {
             Err(response) => response,
         })))
     }
-}
-
-/// Whether a request wants to become a WebSocket, by HTTP/1.1 or by HTTP/2 (RFC 8441).
-fn asks_for_websocket(parts: &Parts) -> bool {
-    is_extended_connect(parts)
-        || parts
-            .headers
-            .get_all(UPGRADE)
-            .iter()
-            .any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 impl<B> TowerService<Request<B>> for Service

@@ -352,3 +352,46 @@ async fn a_client_that_joins_no_namespace_in_time_is_closed() {
     assert_eq!(start.elapsed().as_secs(), 15);
     joined.quiet(secs(100)).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_in_stays_however_long_its_connect_handler_runs() {
+    let io = SocketIo::builder().build();
+    io.of("/")
+        .with(async || sleep(secs(1)).await)
+        .on_connect(async || pending::<()>().await);
+    let mut ws = Ws::join(&io, "/").await;
+    ws.quiet(secs(120)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn attachments_of_a_client_that_joined_nothing_are_not_waited_for() {
+    let io = SocketIo::builder().build();
+    let mut ws = Ws::open(&io).await;
+    ws.send(r#"451-["x",{"_placeholder":true,"num":0}]"#).await;
+    sleep(secs(1)).await;
+    assert_eq!(io.clients_count(), 0);
+}
+
+#[test]
+fn a_client_dropped_outside_of_a_runtime_leaves_all_the_same() {
+    let io = SocketIo::builder().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let client = runtime.block_on(async {
+        use tokio::io::AsyncWriteExt as _;
+        let (mut client, server) = tokio::io::duplex(1000);
+        client.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'4', b'0']).await.unwrap();
+        let mut drive = Box::pin(kit::ticket(&io, None).drive(server));
+        std::future::poll_fn(|cx| {
+            assert!(drive.as_mut().poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        [drive]
+    });
+    assert_eq!(io.of("/").sockets_count(), 1);
+    drop(client);
+    assert_eq!(io.of("/").sockets_count(), 0);
+}

@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    task::Poll,
 };
 
 use kit::{Gate, Log, Polling, Ws, answer, idle, millis, secs, sockets};
@@ -439,4 +440,75 @@ fn a_reserved_event_is_not_emitted() {
     let io = SocketIo::builder().build();
     let error = io.emit("connect_error", 1).unwrap_err();
     assert!(error.to_string().contains("\"connect_error\" is reserved"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_waited_are_handled_in_turns() {
+    let (log, gate) = (Log::default(), Gate::closed());
+    let io = SocketIo::builder().state(log.clone()).state(gate.clone()).build();
+    io.of("/").with(async |State(gate): State<Gate>| gate.pass().await).on(
+        "x",
+        async |socket: Socket, State(log): State<Log>| {
+            log.add("x");
+            socket.emit("x", Args(()))
+        },
+    );
+    let mut ws = Ws::open(&io).await;
+    ws.send("40").await;
+    for _ in 0..20 {
+        ws.send_all(&[r#"42["x"]"#; 64]).await;
+    }
+    idle().await;
+    gate.admit(1);
+    let another = tokio::spawn(async move {
+        let mut turns = Vec::new();
+        // Not tokio's `yield_now`, which comes back only when nobody else has anything to do.
+        std::future::poll_fn(|cx| {
+            turns.push(log.take().len());
+            cx.waker().wake_by_ref();
+            if turns.iter().sum::<usize>() < 20 * 64 {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+        turns
+    });
+    // 128 is tokio's budget of a poll.
+    let most = another.await.expect("no panic").into_iter().max();
+    assert!(
+        most <= Some(128),
+        "{most:?} handlers ran before another task got its turn"
+    );
+}
+
+/// A handler that wakes itself again and again, within its poll.
+async fn restless() {
+    let mut polls = 0;
+    std::future::poll_fn(|cx| {
+        polls += 1;
+        cx.waker().wake_by_ref();
+        if polls < 100_000 {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_of_a_client_that_left_are_dropped_once_however_busy_the_others_are() {
+    let (io, log, _) = server(SocketIo::builder().handler_grace(secs(5)));
+    io.of("/").on("hang", async || pending::<()>().await);
+    io.of("/other").on("busy", restless);
+    let mut ws = Ws::join(&io, "/").await;
+    ws.connect("/other").await;
+    ws.send_all(&[r#"42["hang"]"#, "41"]).await;
+    sleep(millis(4900)).await;
+    ws.send_all(&[r#"42/other,["busy"]"#; 6]).await;
+    sleep(secs(1)).await;
+    let dropped = r#"Some("hang") the handler did not end in time after its client was gone"#;
+    assert_eq!(log.take(), [dropped, "client namespace disconnect"]);
 }

@@ -158,3 +158,38 @@ async fn what_one_large_message_needs_is_not_counted() {
     assert!(log.take().is_empty());
     assert_eq!(client.get().await.status, 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_is_not_cut_off_however_much_it_asks_for_at_once() {
+    let io = SocketIo::builder().max_outbox_bytes(OUTBOX).build();
+    io.of("/")
+        .on("get", async || tower_socketio::Ack("x".repeat(OUTBOX / 4)));
+    let asked: Vec<String> = (0..64).map(|id| format!(r#"42{id}["get"]"#)).collect();
+    let mut ws = Ws::join(&io, "/").await;
+    ws.send_all(&asked.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    for id in 0..64 {
+        assert!(ws.text().await.starts_with(&format!("43{id}[")), "answer {id}");
+    }
+
+    let polling = Polling::join(&io, "/").await;
+    let post = asked.join("\x1e");
+    let (posted, answers) = tokio::join!(polling.post(&post), async {
+        let mut answers = 0;
+        while answers < 64 {
+            answers += polling.get().await.packets().len();
+        }
+        answers
+    });
+    assert_eq!((posted.status, answers), (200, 64));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tiny_messages_fill_an_outbox_by_the_memory_they_take() {
+    let (io, log) = server();
+    let _slow = Polling::join(&io, "/").await;
+    for _ in 0..OUTBOX / 40 {
+        io.to("room").emit("n", 1).expect("json");
+    }
+    idle().await;
+    assert_eq!(log.take(), ["transport error"]);
+}

@@ -44,18 +44,25 @@ pub(crate) struct Selection {
 }
 
 impl Members {
-    fn insert(&mut self, socket: &Socket) {
-        self.sockets.insert(socket.id().clone(), socket.clone());
-        self.snapshot = None;
+    /// `false`: it was in.
+    fn insert(&mut self, socket: &Socket) -> bool {
+        let is_new = self.sockets.insert(socket.id().clone(), socket.clone()).is_none();
+        if is_new {
+            self.snapshot = None;
+        }
+        is_new
     }
 
-    fn remove(&mut self, id: &Sid) {
-        if self.sockets.swap_remove(id).is_some() {
+    /// `false`: it was not in.
+    fn remove(&mut self, id: &Sid) -> bool {
+        let was_in = self.sockets.swap_remove(id).is_some();
+        if was_in {
             self.snapshot = None;
             if self.sockets.len() * 4 < self.sockets.capacity() {
                 self.sockets.shrink_to(self.sockets.len() * 2);
             }
         }
+        was_in
     }
 
     fn snapshot(&mut self) -> Arc<[Socket]> {
@@ -81,19 +88,23 @@ impl Rooms {
         }
     }
 
-    /// The name as the room keeps it.
-    pub(crate) fn join(&self, socket: &Socket, room: &str) -> Arc<str> {
+    /// The name as the room keeps it; `None` when the socket is in the room already.
+    pub(crate) fn join(&self, socket: &Socket, room: &str) -> Option<Arc<str>> {
+        if *socket.id() == *room {
+            return None;
+        }
         let mut state = self.lock();
         let name = match state.rooms.get_key_value(room) {
             Some((name, _)) => name.clone(),
             None => room.into(),
         };
-        state.rooms.entry(name.clone()).or_default().insert(socket);
-        name
+        let is_new = state.rooms.entry(name.clone()).or_default().insert(socket);
+        is_new.then_some(name)
     }
 
-    pub(crate) fn leave(&self, id: &Sid, room: &str) {
-        self.lock().leave(id, room);
+    /// `false`: the socket was not in the room.
+    pub(crate) fn leave(&self, id: &Sid, room: &str) -> bool {
+        self.lock().leave(id, room)
     }
 
     pub(crate) fn get(&self, id: &Sid) -> Option<Socket> {
@@ -135,13 +146,15 @@ impl Rooms {
 }
 
 impl State {
-    fn leave(&mut self, id: &Sid, room: &str) {
-        if let Some(members) = self.rooms.get_mut(room) {
-            members.remove(id);
-            if members.sockets.is_empty() {
-                self.rooms.remove(room);
-            }
+    fn leave(&mut self, id: &Sid, room: &str) -> bool {
+        let Some(members) = self.rooms.get_mut(room) else {
+            return false;
+        };
+        let was_in = members.remove(id);
+        if members.sockets.is_empty() {
+            self.rooms.remove(room);
         }
+        was_in
     }
 
     /// The members of a room: those who joined it, and the socket whose id is the room's name,

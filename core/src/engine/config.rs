@@ -67,7 +67,6 @@ impl EngineConfig {
         Timing {
             ping_interval: self.ping_interval,
             ping_timeout: self.ping_timeout,
-            upgrade_timeout: self.upgrade_timeout,
         }
     }
 

@@ -3,10 +3,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
 };
 
@@ -46,13 +43,13 @@ struct Shared {
     generation: Generation,
     /// Bytes that may wait before a further message cuts the client off.
     outbox_limit: usize,
-    /// Bytes that the transport has taken from the outbox and not written yet.
-    taken: AtomicUsize,
     state: Mutex<State>,
 }
 
 struct State {
     outbox: Outbox,
+    /// Bytes that the transport has taken from the outbox and not written yet.
+    taken: usize,
     /// The largest message that waits or is being written: what one message needs is not counted.
     largest: usize,
     requests: Vec<Request>,
@@ -67,6 +64,10 @@ struct State {
     /// The owner's, while it sleeps.
     waker: Option<Waker>,
 }
+
+/// Bytes that are written before more messages are handled, so that a client that reads is never
+/// taken for one that does not.
+const FLUSH_AT: usize = 64 * 1024;
 
 /// What others ask of the task that owns the connection.
 pub(super) enum Request {
@@ -87,15 +88,22 @@ pub(super) struct Work {
     pub(super) ending: Option<CloseReason>,
 }
 
+impl State {
+    /// Bytes that are not written yet.
+    fn waiting(&self) -> usize {
+        self.taken + self.outbox.bytes()
+    }
+}
+
 impl Connection {
     pub(super) fn new(generation: Generation, transport: Transport, outbox_limit: usize) -> Self {
         Self(Arc::new(Shared {
             sid: Sid::random(),
             generation,
             outbox_limit,
-            taken: AtomicUsize::new(0),
             state: Mutex::new(State {
                 outbox: Outbox::default(),
+                taken: 0,
                 largest: 0,
                 requests: Vec::new(),
                 exchange: Exchange::default(),
@@ -191,15 +199,14 @@ impl Connection {
             if state.ending.is_some() || (volatile && !state.writable) {
                 return;
             }
-            let taken = self.0.taken.load(Ordering::Relaxed);
-            if taken == 0 && state.outbox.is_empty() {
+            if state.waiting() == 0 {
                 state.largest = 0;
             }
             let limit = self.0.outbox_limit.saturating_add(state.largest);
-            if taken + state.outbox.bytes() > limit {
+            if state.waiting() > limit {
                 state.outbox.drop_volatile();
             }
-            let waiting = taken + state.outbox.bytes();
+            let waiting = state.waiting();
             if waiting > limit {
                 if !volatile {
                     tracing::debug!("a client reads too slowly: {waiting} bytes wait for it");
@@ -211,7 +218,7 @@ impl Connection {
             for frame in frames {
                 state.outbox.push(frame.clone(), volatile);
             }
-            state.largest = state.largest.max(taken + state.outbox.bytes() - waiting);
+            state.largest = state.largest.max(state.waiting() - waiting);
         });
     }
 
@@ -227,20 +234,23 @@ impl Connection {
 
     /// Asks the owner; the request is dropped, and so refused, when there is none any more.
     pub(super) fn request(&self, request: Request) {
-        self.change(|state| {
-            if !state.retired {
-                state.requests.push(request);
+        let refused = self.change(|state| {
+            if state.retired {
+                return Some(request);
             }
+            state.requests.push(request);
+            None
         });
+        drop(refused);
     }
 
     /// The owner is gone, and with it what was asked of it and what it had to write.
     pub(super) fn retire(&self) {
-        self.change(|state| {
+        let left = self.change(|state| {
             state.retired = true;
-            state.requests = Vec::new();
-            state.outbox = Outbox::default();
+            (std::mem::take(&mut state.requests), std::mem::take(&mut state.outbox))
         });
+        drop(left);
     }
 
     pub(super) fn open_request(&self, kind: RequestKind) -> Result<(), Overlap> {
@@ -266,13 +276,18 @@ impl Connection {
     pub(super) fn take_outbox(&self) -> Outbox {
         let mut state = self.lock();
         let outbox = std::mem::take(&mut state.outbox);
-        self.0.taken.store(outbox.bytes(), Ordering::Relaxed);
+        state.taken += outbox.bytes();
         outbox
     }
 
-    /// The transport has written all it took.
-    pub(super) fn written(&self) {
-        self.0.taken.store(0, Ordering::Relaxed);
+    /// The transport has written that many of the bytes it took.
+    pub(super) fn written(&self, bytes: usize) {
+        self.lock().taken -= bytes;
+    }
+
+    /// Whether so much waits that it should be written before more is handled.
+    pub(super) fn should_flush(&self) -> bool {
+        self.lock().waiting() >= FLUSH_AT.min(self.0.outbox_limit / 2)
     }
 
     /// The owner goes to sleep, to be woken by the next change; `false` when something changed
@@ -295,15 +310,17 @@ impl Connection {
         self.lock().transport = transport;
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    /// What `change` returns is the caller's to drop: dropping requests wakes others.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
-        change(&mut state);
+        let changed = change(&mut state);
         state.dirty = true;
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
+        changed
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -22,6 +22,10 @@ use super::{
 };
 use crate::handshake::Handshake;
 
+/// How often a carrier looks for new work before other tasks get their turn, however busy others
+/// keep its connection.
+pub(super) const ROUNDS: usize = 16;
+
 /// The state of one client, in the hands of its transport.
 pub(super) struct Life {
     pub(super) connection: Connection,
@@ -58,6 +62,8 @@ pub(super) enum Turn {
 impl Life {
     /// A client has shaken hands: it is registered, and its application begins.
     pub(super) fn begin(server: &Arc<Shared>, transport: Transport, handshake: Handshake) -> Box<Self> {
+        // Here is a runtime; where the client's life ends there may be none.
+        server.runtime();
         let connection = Connection::new(handshake.generation(), transport, server.config.max_outbox_bytes);
         connection.send_control(server.open_packet(&connection, transport));
         let client = server.upper.open(&connection, handshake);

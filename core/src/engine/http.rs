@@ -363,8 +363,12 @@ fn session_answer(
     response
 }
 
-/// Whether a request opens a WebSocket over HTTP/2 (RFC 8441).
-pub(crate) fn is_extended_connect(parts: &Parts) -> bool {
+/// Whether a request wants to become a WebSocket, by HTTP/1.1 or by HTTP/2 (RFC 8441).
+pub(crate) fn asks_for_websocket(parts: &Parts) -> bool {
+    !matches!(Opening::read(parts, is_extended_connect(parts)), Ok(None))
+}
+
+fn is_extended_connect(parts: &Parts) -> bool {
     parts.method == Method::CONNECT
         && parts
             .extensions

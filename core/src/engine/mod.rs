@@ -70,7 +70,7 @@ pub(crate) use self::{
     codec::frame::Frame,
     config::EngineConfig,
     driver::{Alarm, now},
-    http::is_extended_connect,
+    http::asks_for_websocket,
     sid::BySid,
 };
 pub use self::{

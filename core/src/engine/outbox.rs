@@ -21,7 +21,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn push(&mut self, frame: Frame, volatile: bool) {
-        self.bytes += frame.len();
+        self.bytes += cost(&frame);
         let entry = Entry { frame, volatile };
         if self.first.is_none() {
             self.first = Some(entry);
@@ -40,7 +40,7 @@ impl Outbox {
         if self.rest.is_empty() {
             self.rest = VecDeque::new();
         }
-        self.bytes -= entry.frame.len();
+        self.bytes -= cost(&entry.frame);
         Some(entry.frame)
     }
 
@@ -58,6 +58,7 @@ impl Outbox {
         }
     }
 
+    /// How much memory it takes, about.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -65,6 +66,11 @@ impl Outbox {
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
+}
+
+/// A queue of tiny frames takes more memory than their bytes.
+fn cost(frame: &Frame) -> usize {
+    size_of::<Entry>() + frame.len()
 }
 
 #[cfg(test)]
@@ -85,7 +91,7 @@ mod tests {
             outbox.push(Frame::text(text), false);
         }
         assert_eq!(packets(&outbox), ["4a", "4b", "4c"]);
-        assert_eq!(outbox.bytes(), 3 * 4);
+        assert_eq!(outbox.bytes(), 3 * cost(&Frame::text("a")));
         for text in ["4a", "4b", "4c"] {
             assert_eq!(outbox.front().unwrap().packet(), text.as_bytes());
             assert_eq!(outbox.pop_front().unwrap().packet(), text.as_bytes());
@@ -102,6 +108,6 @@ mod tests {
         }
         outbox.drop_volatile();
         assert_eq!(packets(&outbox), ["4b", "4d"]);
-        assert_eq!(outbox.bytes(), 2 * 4);
+        assert_eq!(outbox.bytes(), 2 * cost(&Frame::text("a")));
     }
 }

@@ -75,14 +75,13 @@ struct Entry {
 enum Phase {
     Live,
     /// It has left; its handlers may go on until then.
-    Leaving {
-        until: Instant,
-    },
+    Leaving(Grace),
     /// Its disconnect handler may go on until then.
-    Disconnecting {
-        until: Instant,
-    },
+    Disconnecting(Grace),
 }
+
+/// Until when handlers may go on; `None` once they have been aborted.
+type Grace = Option<Instant>;
 
 /// An event that waits for its turn.
 struct Waiting {
@@ -124,6 +123,9 @@ impl SocketClient {
         let packet = sio::decode(text, self.core.config.max_attachments)?;
         if let Some(assembly) = Assembly::begin(&packet, now() + ATTACHMENT_TIMEOUT) {
             check_placeholders(assembly.args(), packet.attachments)?;
+            if self.live(packet.nsp).is_none() {
+                self.out_of_order(packet.nsp);
+            }
             self.assembly = Some(Box::new(assembly));
             return Ok(());
         }
@@ -430,6 +432,11 @@ impl SocketClient {
                 if entry.waiting.is_empty() || !entry.socket.was_let_in() {
                     break;
                 }
+                // Other tasks get their turn, too: this one is woken for its next.
+                let Poll::Ready(turn) = tokio::task::coop::poll_proceed(cx) else {
+                    return false;
+                };
+                turn.made_progress();
                 let Some(waiting) = entry.waiting.pop_front() else {
                     break;
                 };
@@ -462,7 +469,7 @@ impl SocketClient {
                 continue;
             };
             if let Phase::Live = entry.phase {
-                entry.phase = Phase::Leaving { until: now() + grace };
+                entry.phase = Phase::Leaving(Some(now() + grace));
                 // Events of a client that was never let in are never handled.
                 match (reason, was) {
                     (_, Was::Connecting) => entry.drop_waiting(&mut self.pending_bytes),
@@ -474,23 +481,22 @@ impl SocketClient {
                 }
                 changed = true;
             }
-            let (Phase::Leaving { until } | Phase::Disconnecting { until }) = entry.phase else {
+            let (Phase::Leaving(grace_ends) | Phase::Disconnecting(grace_ends)) = &mut entry.phase else {
                 continue;
             };
-            if until <= now() {
+            if grace_ends.is_some_and(|at| at <= now()) {
+                *grace_ends = None;
                 entry.drop_waiting(&mut self.pending_bytes);
-                if entry.running > 0 {
-                    let socket = entry.socket.clone();
-                    self.abort(&socket);
-                    changed = true;
-                    continue;
-                }
+                let socket = entry.socket.clone();
+                self.abort(&socket);
+                changed = true;
             }
-            if let Phase::Leaving { .. } = entry.phase
+            let entry = &mut self.entries[index - 1];
+            if let Phase::Leaving(_) = entry.phase
                 && entry.running == 0
                 && entry.waiting.is_empty()
             {
-                entry.phase = Phase::Disconnecting { until: now() + grace };
+                entry.phase = Phase::Disconnecting(Some(now() + grace));
                 let socket = entry.socket.clone();
                 match (was == Was::Connected).then(|| disconnect(&socket, reason)).flatten() {
                     Some(future) => self.run(cx, Task::new(socket, Occasion::Disconnect, future)),
@@ -569,6 +575,7 @@ impl Client for SocketClient {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Flow {
         self.advance(cx);
+        self.has_joined();
         let now = now();
         if self.join_by.is_some_and(|by| by <= now) {
             self.join_by = None;
@@ -626,7 +633,7 @@ impl SocketClient {
 
     fn grace_deadline(&self) -> Option<Instant> {
         let deadlines = self.entries.iter().filter_map(|entry| match entry.phase {
-            Phase::Leaving { until } | Phase::Disconnecting { until } => Some(until),
+            Phase::Leaving(grace_ends) | Phase::Disconnecting(grace_ends) => grace_ends,
             Phase::Live => None,
         });
         deadlines.min()

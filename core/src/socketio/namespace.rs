@@ -192,8 +192,11 @@ impl Namespace {
             "the event name {event:?} is reserved by Socket.IO; use another name"
         );
         self.change(|handlers| {
-            let old = handlers.events.insert(event.into(), Arc::new(Erased::new(handler)));
-            assert!(old.is_none(), "the event {event:?} has a handler already");
+            assert!(
+                !handlers.events.contains_key(event),
+                "the event {event:?} has a handler already"
+            );
+            handlers.events.insert(event.into(), Arc::new(Erased::new(handler)));
         });
         self
     }

@@ -57,7 +57,7 @@ struct State {
     /// Acks that the client owes.
     acks: Vec<(u64, oneshot::Sender<RawArgs>)>,
     #[expect(clippy::box_collection, reason = "most sockets have none, and a table is 48 bytes")]
-    data: Option<Box<HashMap<TypeId, Box<dyn Any + Send + Sync>>>>,
+    data: Option<Box<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
 }
 
 enum Status {
@@ -327,11 +327,9 @@ impl Socket {
         let mut state = self.lock();
         let State { status, rooms, .. } = &mut *state;
         match status {
-            Status::Connecting(held) if !held.rooms.iter().any(|held| **held == *room) => held.rooms.push(room.into()),
-            Status::Connected if !rooms.iter().any(|joined| **joined == *room) && *room != *self.id().as_str() => {
-                rooms.push(self.0.namespace.rooms.join(self, room));
-            }
-            Status::Connecting(_) | Status::Connected | Status::Left { .. } => {}
+            Status::Connecting(held) => held.rooms.push(room.into()),
+            Status::Connected => rooms.extend(self.0.namespace.rooms.join(self, room)),
+            Status::Left { .. } => {}
         }
     }
 
@@ -350,8 +348,9 @@ impl Socket {
         match status {
             Status::Connecting(held) => held.rooms.retain(|held| **held != *room),
             Status::Connected => {
-                rooms.retain(|joined| **joined != *room);
-                self.0.namespace.rooms.leave(self.id(), room);
+                if self.0.namespace.rooms.leave(self.id(), room) {
+                    rooms.retain(|joined| **joined != *room);
+                }
             }
             Status::Left { .. } => {}
         }
@@ -425,8 +424,8 @@ impl Socket {
             .lock()
             .data
             .get_or_insert_default()
-            .insert(TypeId::of::<T>(), Box::new(value));
-        old.and_then(|old| old.downcast().ok()).map(|old| *old)
+            .insert(TypeId::of::<T>(), Arc::new(value));
+        old.and_then(|old| old.downcast().ok()).map(Arc::unwrap_or_clone)
     }
 
     /// A copy of the value of that type that was [inserted](Self::insert).
@@ -438,8 +437,9 @@ impl Socket {
     /// io.of("/").on("nick", async |socket: Socket| Ack(socket.get::<String>()));
     /// ```
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let state = self.lock();
-        state.data.as_ref()?.get(&TypeId::of::<T>())?.downcast_ref().cloned()
+        // Cloned without the lock: it is the application's code that clones.
+        let value = self.lock().data.as_ref()?.get(&TypeId::of::<T>())?.clone();
+        value.downcast().ok().map(Arc::unwrap_or_clone)
     }
 
     /// Takes away the value of that type that was [inserted](Self::insert).
@@ -452,7 +452,7 @@ impl Socket {
     /// ```
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         let old = self.lock().data.as_mut()?.remove(&TypeId::of::<T>())?;
-        old.downcast().ok().map(|old| *old)
+        old.downcast().ok().map(Arc::unwrap_or_clone)
     }
 
     pub(crate) fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
@@ -480,7 +480,7 @@ impl Socket {
         connection.send_frames(Frames::connect(self.path(), self.id()).iter(), false);
         let rooms = &self.0.namespace.rooms;
         rooms.insert(self);
-        state.rooms = held.rooms.iter().map(|room| rooms.join(self, room)).collect();
+        state.rooms = held.rooms.iter().filter_map(|room| rooms.join(self, room)).collect();
         drop(state);
         for emit in held.emits {
             match emit {

@@ -104,7 +104,7 @@ impl Frame {
         self.binary
     }
 
-    /// Bytes it occupies in memory.
+    /// Bytes on a WebSocket.
     pub(crate) fn len(&self) -> usize {
         self.wire.len()
     }

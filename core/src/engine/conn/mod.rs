@@ -34,32 +34,23 @@ pub(crate) enum Step {
 pub(crate) struct Timing {
     pub(crate) ping_interval: Duration,
     pub(crate) ping_timeout: Duration,
-    pub(crate) upgrade_timeout: Duration,
 }
 
 /// The state of one open connection.
 #[derive(Debug)]
 pub(crate) struct Conn {
     heartbeat: Heartbeat,
-    upgrade: Option<Upgrade>,
-    upgrade_timeout: Duration,
+    /// While a second transport is probed: when to release the open poll next.
+    release_at: Option<Instant>,
     /// Since when nothing is read because the application is busy.
     stalled_since: Option<Instant>,
-}
-
-/// A second transport is being probed.
-#[derive(Debug)]
-struct Upgrade {
-    release_at: Instant,
-    gives_up_at: Instant,
 }
 
 impl Conn {
     pub(crate) fn new(now: Instant, timing: Timing) -> Self {
         Self {
             heartbeat: Heartbeat::new(now, timing.ping_interval, timing.ping_timeout),
-            upgrade: None,
-            upgrade_timeout: timing.upgrade_timeout,
+            release_at: None,
             stalled_since: None,
         }
     }
@@ -88,19 +79,19 @@ impl Conn {
 
     /// A WebSocket began to probe. `false`: one does already, the newcomer is refused.
     pub(crate) fn handle_probe(&mut self, now: Instant) -> bool {
-        if self.upgrade.is_some() {
-            return false;
-        }
-        self.upgrade = Some(Upgrade {
-            release_at: now,
-            gives_up_at: now + self.upgrade_timeout,
-        });
-        true
+        let is_first = self.release_at.is_none();
+        self.release_at.get_or_insert(now);
+        is_first
     }
 
     /// The probing WebSocket was accepted as the transport, or is gone.
     pub(crate) fn handle_probe_end(&mut self) {
-        self.upgrade = None;
+        self.release_at = None;
+    }
+
+    /// Whether a WebSocket probes.
+    pub(crate) fn is_upgrading(&self) -> bool {
+        self.release_at.is_some()
     }
 
     /// The application can take no more: nothing is read until [`handle_resume`](Self::handle_resume).
@@ -117,13 +108,9 @@ impl Conn {
 
     /// A deadline of [`poll_timeout`](Self::poll_timeout) may have passed.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Step {
-        if let Some(upgrade) = &mut self.upgrade {
-            if upgrade.gives_up_at <= now {
-                self.upgrade = None;
-            } else if upgrade.release_at <= now {
-                upgrade.release_at = now + RELEASE_EVERY;
-                return Step::ReleasePoll;
-            }
+        if let Some(release_at) = self.release_at.as_mut().filter(|at| **at <= now) {
+            *release_at = now + RELEASE_EVERY;
+            return Step::ReleasePoll;
         }
         self.heartbeat.handle_timeout(now, self.stalled_since.is_some())
     }
@@ -131,11 +118,7 @@ impl Conn {
     /// When to call [`handle_timeout`](Self::handle_timeout), at the latest.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let heartbeat = self.heartbeat.deadline(self.stalled_since.is_some());
-        let upgrade = self
-            .upgrade
-            .as_ref()
-            .map(|upgrade| upgrade.release_at.min(upgrade.gives_up_at));
-        heartbeat.into_iter().chain(upgrade).min()
+        heartbeat.into_iter().chain(self.release_at).min()
     }
 }
 
@@ -146,7 +129,6 @@ mod tests {
     const TIMING: Timing = Timing {
         ping_interval: Duration::from_secs(25),
         ping_timeout: Duration::from_secs(20),
-        upgrade_timeout: Duration::from_secs(10),
     };
 
     /// A connection and a clock that moves only when told to.
@@ -255,12 +237,10 @@ mod tests {
     }
 
     #[test]
-    fn a_second_probe_is_refused_until_the_first_one_gives_up() {
+    fn a_second_probe_is_refused_until_the_first_one_ends() {
         let mut pair = Pair::new();
         assert!(pair.conn.handle_probe(pair.now));
         assert!(!pair.conn.handle_probe(pair.now));
-        pair.at(10_000);
-        assert!(pair.conn.handle_probe(pair.now));
         pair.conn.handle_probe_end();
         assert!(pair.conn.handle_probe(pair.now));
     }

@@ -18,7 +18,7 @@ use crate::engine::{
     codec::Signal,
     conn::exchange::RequestKind,
     connection::{Connection, Request},
-    driver::{Alarm, Life, Received, Turn, now},
+    driver::{Alarm, Life, ROUNDS, Received, Turn, now},
     reason::CloseReason,
 };
 
@@ -36,6 +36,8 @@ pub(crate) struct Refused;
 #[derive(Debug)]
 pub(crate) struct Payload {
     body: Bytes,
+    /// What it took in the outbox.
+    cost: usize,
     connection: Option<Connection>,
 }
 
@@ -43,7 +45,7 @@ impl Payload {
     /// The bytes, to be written now.
     pub(crate) fn deliver(&mut self) -> Bytes {
         if let Some(connection) = self.connection.take() {
-            connection.written();
+            connection.written(self.cost);
         }
         std::mem::take(&mut self.body)
     }
@@ -188,12 +190,19 @@ impl Carrier {
         }
     }
 
-    /// Handles what was posted; `false` when it should be called again after the others' turn.
+    /// Handles what was posted, as far as there is room for the answers; `false` when it should be
+    /// called again after the others' turn.
     fn handle_packets(&mut self, cx: &mut Context<'_>) -> bool {
         let (Some(life), Some(mut post)) = (&mut self.life, self.post.take()) else {
             return true;
         };
         for _ in 0..PACKETS_A_TURN {
+            // The open poll takes what waits, or the next one; a client that upgrades polls no more.
+            if life.connection.should_flush() && !life.conn.is_upgrading() {
+                let may_go_on = self.poll.is_none();
+                self.post = Some(post);
+                return may_go_on;
+            }
             let Some(rest) = post.payload.get(post.handled..) else {
                 let _ = post.done.send(());
                 return true;
@@ -242,6 +251,7 @@ impl Carrier {
         }
         let payload = Payload {
             body: generation.encode_payload(&frames).into(),
+            cost: outbox.bytes(),
             connection: Some(life.connection.clone()),
         };
         // An error is a poll that died: the payload's drop ends the session.
@@ -265,6 +275,7 @@ impl Carrier {
             let generation = life.connection.generation();
             let _ = poll.send(Payload {
                 body: generation.encode_payload(&[generation.control(&Signal::Noop)]).into(),
+                cost: 0,
                 connection: None,
             });
         }
@@ -282,7 +293,7 @@ impl Future for Carrier {
         let Some(connection) = this.life.as_ref().map(|life| life.connection.clone()) else {
             return Poll::Ready(());
         };
-        loop {
+        for _ in 0..ROUNDS {
             let work = connection.begin_turn();
             for request in work.requests {
                 this.take_request(request);
@@ -321,6 +332,8 @@ impl Future for Carrier {
                 return Poll::Pending;
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

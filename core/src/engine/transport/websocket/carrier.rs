@@ -14,7 +14,7 @@ use super::{
 };
 use crate::engine::{
     codec::Signal,
-    driver::{Alarm, Life, Received, Turn},
+    driver::{Alarm, Life, ROUNDS, Received, Turn},
     reason::CloseReason,
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Carrier<IO> {
     life: Box<Life>,
     /// `None` once the connection has ended.
     wire: Option<Wire<IO>>,
+    /// Bytes of the outbox that the wire has and has not written.
+    taken: usize,
     alarm: Alarm,
 }
 
@@ -35,6 +37,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Carrier<IO> {
         Self {
             life,
             wire: Some(wire),
+            taken: 0,
             alarm: Alarm::default(),
         }
     }
@@ -74,7 +77,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let mut left = MESSAGES_A_TURN;
-        loop {
+        for _ in 0..ROUNDS {
             let Some(wire) = &mut this.wire else {
                 return Poll::Ready(None);
             };
@@ -83,11 +86,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
             let turn = this.life.turn(cx, work.ending);
 
             if wire.is_flushed() {
-                wire.send(this.life.connection.take_outbox());
+                let outbox = this.life.connection.take_outbox();
+                this.taken = outbox.bytes();
+                wire.send(outbox);
             }
             let writable = match wire.poll_flush(cx) {
                 Poll::Ready(Ok(())) => {
-                    this.life.connection.written();
+                    match std::mem::take(&mut this.taken) {
+                        0 => {}
+                        taken => this.life.connection.written(taken),
+                    }
                     true
                 }
                 Poll::Ready(Err(_)) => return this.end(End::Lost),
@@ -97,15 +105,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
                 return this.finish();
             }
             if left == 0 {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+                break;
             }
 
             let life = &mut this.life;
             let read = if turn == Turn::Open {
                 wire.poll_read(cx, |cx, event| {
                     left -= 1;
-                    if receive(life, cx, &event) == Received::GoOn && left > 0 {
+                    let received = receive(life, cx, &event);
+                    if received == Received::GoOn && left > 0 && !(writable && life.connection.should_flush()) {
                         ControlFlow::Continue(())
                     } else {
                         ControlFlow::Break(())
@@ -127,6 +135,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
                 return Poll::Pending;
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

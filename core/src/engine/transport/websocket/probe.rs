@@ -79,14 +79,15 @@ where
             // Pings of the WebSocket itself are answered meanwhile.
             let _ = wire.poll_flush(cx);
             wire.poll_read(cx, |_, event| {
-                step = Some(match event {
-                    Event::Text(packet) => match generation.decode(packet) {
+                step = match event {
+                    Event::Ping(_) | Event::Pong => None,
+                    Event::Text(packet) => Some(match generation.decode(packet) {
                         Ok(Signal::Ping("probe")) => Step::Probe,
                         Ok(Signal::Upgrade) => Step::Upgrade,
                         _ => Step::Other,
-                    },
-                    _ => Step::Other,
-                });
+                    }),
+                    _ => Some(Step::Other),
+                };
                 ControlFlow::Break(())
             })
         })

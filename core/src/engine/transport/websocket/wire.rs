@@ -59,7 +59,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Wire<IO> {
         }
     }
 
-    /// Reads once and hands on every message. After a [`ControlFlow::Break`] what is left waits
+    /// Reads once and hands on every message, and pings and pongs, which need no more answer. After a [`ControlFlow::Break`] what is left waits
     /// for the next call, which begins with it.
     pub(super) fn poll_read(
         &mut self,
@@ -69,16 +69,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Wire<IO> {
         let Self { io, decoder, pong, .. } = self;
         let mut closed = None;
         let mut sink = |cx: &mut Context<'_>, event: Event<'_>| match event {
-            Event::Ping(payload) => {
-                *pong = Some(control(Opcode::Pong, payload));
-                ControlFlow::Continue(())
-            }
-            Event::Pong => ControlFlow::Continue(()),
             Event::Close(frame) => {
                 closed = Some(frame.map(|frame| frame.code));
                 ControlFlow::Break(())
             }
-            message_event => message(cx, message_event),
+            Event::Ping(payload) => {
+                *pong = Some(control(Opcode::Pong, payload));
+                message(cx, event)
+            }
+            Event::Text(_) | Event::Binary(_) | Event::Pong => message(cx, event),
         };
         let fed = if decoder.has_backlog() {
             decoder.feed(&mut [], |event| sink(cx, event))
