@@ -69,6 +69,16 @@ struct State {
 /// taken for one that does not.
 const FLUSH_AT: usize = 64 * 1024;
 
+/// How full an outbox is, beyond its largest message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fill {
+    Little,
+    /// Write it if that is possible.
+    WorthFlushing,
+    /// Half of what cuts the client off.
+    Half,
+}
+
 /// What others ask of the task that owns the connection.
 pub(super) enum Request {
     /// A GET wants the next payload.
@@ -285,9 +295,15 @@ impl Connection {
         self.lock().taken -= bytes;
     }
 
-    /// Whether so much waits that it should be written before more is handled.
-    pub(super) fn should_flush(&self) -> bool {
-        self.lock().waiting() >= FLUSH_AT.min(self.0.outbox_limit / 2)
+    /// How full the outbox is, to a transport that could empty it before more is handled.
+    pub(super) fn fill(&self) -> Fill {
+        let half = self.0.outbox_limit / 2;
+        let state = self.lock();
+        match state.waiting().saturating_sub(state.largest) {
+            counted if counted >= half => Fill::Half,
+            counted if counted >= FLUSH_AT => Fill::WorthFlushing,
+            _ => Fill::Little,
+        }
     }
 
     /// The owner goes to sleep, to be woken by the next change; `false` when something changed

@@ -17,7 +17,7 @@ use super::{Transport, websocket::probe::Attempt};
 use crate::engine::{
     codec::Signal,
     conn::exchange::RequestKind,
-    connection::{Connection, Request},
+    connection::{Connection, Fill, Request},
     driver::{Alarm, Life, ROUNDS, Received, Turn, now},
     reason::CloseReason,
 };
@@ -197,16 +197,21 @@ impl Carrier {
             return true;
         };
         for _ in 0..PACKETS_A_TURN {
-            // The open poll takes what waits, or the next one; a client that upgrades polls no more.
-            if life.connection.should_flush() && !life.conn.is_upgrading() {
-                let may_go_on = self.poll.is_none();
-                self.post = Some(post);
-                return may_go_on;
-            }
             let Some(rest) = post.payload.get(post.handled..) else {
                 let _ = post.done.send(());
                 return true;
             };
+            // The open poll takes what waits, or the next one; a client that upgrades polls no more.
+            let patience = if self.poll.is_some() {
+                Fill::Little
+            } else {
+                Fill::WorthFlushing
+            };
+            if life.connection.fill() > patience && !life.conn.is_upgrading() {
+                let may_go_on = self.poll.is_none();
+                self.post = Some(post);
+                return may_go_on;
+            }
             let (signal, length) = life.connection.generation().decode_first(rest);
             let closed_by_client = matches!(signal, Ok(Signal::Close));
             let received = match signal {

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::engine::{
     codec::Signal,
+    connection::Fill,
     driver::{Alarm, Life, ROUNDS, Received, Turn},
     reason::CloseReason,
 };
@@ -113,7 +114,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
                 wire.poll_read(cx, |cx, event| {
                     left -= 1;
                     let received = receive(life, cx, &event);
-                    if received == Received::GoOn && left > 0 && !(writable && life.connection.should_flush()) {
+                    if received == Received::GoOn && left > 0 && !(writable && life.connection.fill() > Fill::Little) {
                         ControlFlow::Continue(())
                     } else {
                         ControlFlow::Break(())
