@@ -35,13 +35,52 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// assert_eq!(parse("").unwrap_err().to_string(), "say a number");
 /// assert_eq!(parse("x").unwrap_err().message(), "internal error");
 /// ```
-pub struct EventError {
+#[derive(Debug)]
+pub struct EventError(Reason);
+
+/// What the client is told of a failure that is not its business.
+const INTERNAL: &str = "internal error";
+
+/// What an application says went wrong: to the client, and what it keeps to itself.
+#[derive(Debug)]
+struct Reason {
     message: Cow<'static, str>,
     data: Option<Box<RawValue>>,
     source: Option<BoxError>,
 }
 
-const INTERNAL: &str = "internal error";
+impl Reason {
+    fn told(message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            message: message.into(),
+            data: None,
+            source: None,
+        }
+    }
+
+    fn internal(source: impl Into<BoxError>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..Self::told(INTERNAL)
+        }
+    }
+
+    fn with_data(self, data: &(impl Serialize + ?Sized)) -> Self {
+        let data = serde_json::value::to_raw_value(data)
+            .inspect_err(|error| tracing::warn!("the data of an error cannot be written as json: {error}"))
+            .ok();
+        Self { data, ..self }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            Some(source) => source.fmt(f),
+            None => f.write_str(&self.message),
+        }
+    }
+}
 
 impl EventError {
     pub(crate) const INTERNAL: &str = INTERNAL;
@@ -55,11 +94,7 @@ impl EventError {
     /// assert_eq!(error.message(), r#"no room called "attic""#);
     /// ```
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            message: message.into(),
-            data: None,
-            source: None,
-        }
+        Self(Reason::told(message))
     }
 
     /// Adds data for the client. Data that cannot be written as JSON is left out, and the log is
@@ -71,9 +106,8 @@ impl EventError {
     /// let error = EventError::new("too many rooms").with_data(&serde_json::json!({ "max": 8 }));
     /// ```
     #[must_use]
-    pub fn with_data(mut self, data: &(impl Serialize + ?Sized)) -> Self {
-        self.data = raw(data);
-        self
+    pub fn with_data(self, data: &(impl Serialize + ?Sized)) -> Self {
+        Self(self.0.with_data(data))
     }
 
     /// What the client is told.
@@ -84,7 +118,7 @@ impl EventError {
     /// assert_eq!(EventError::from(std::fmt::Error).message(), "internal error");
     /// ```
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The error that came by `?`. `None` for one made by [`new`](Self::new).
@@ -96,36 +130,19 @@ impl EventError {
     /// assert!(error.source().is_some_and(|source| source.is::<std::fmt::Error>()));
     /// ```
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        self.source.as_deref()
+        self.0.source.as_deref()
     }
 }
 
 impl<E: Into<BoxError>> From<E> for EventError {
     fn from(error: E) -> Self {
-        Self {
-            message: INTERNAL.into(),
-            data: None,
-            source: Some(error.into()),
-        }
+        Self(Reason::internal(error))
     }
 }
 
 impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.source {
-            Some(source) => source.fmt(f),
-            None => f.write_str(&self.message),
-        }
-    }
-}
-
-impl fmt::Debug for EventError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventError")
-            .field("message", &self.message)
-            .field("data", &self.data)
-            .field("source", &self.source)
-            .finish()
+        self.0.fmt(f)
     }
 }
 
@@ -153,11 +170,8 @@ struct Told<'a> {
 /// let refusal = Refusal::new("unauthorized").with_data(&serde_json::json!({ "code": "E_AUTH" }));
 /// assert_eq!(refusal.message(), "unauthorized");
 /// ```
-pub struct Refusal {
-    message: Cow<'static, str>,
-    data: Option<Box<RawValue>>,
-    source: Option<BoxError>,
-}
+#[derive(Debug)]
+pub struct Refusal(Reason);
 
 impl Refusal {
     /// A refusal with that message.
@@ -168,11 +182,7 @@ impl Refusal {
     /// assert_eq!(Refusal::new("unauthorized").to_string(), "unauthorized");
     /// ```
     pub fn new(message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            message: message.into(),
-            data: None,
-            source: None,
-        }
+        Self(Reason::told(message))
     }
 
     /// Adds data for the client, which finds it as `error.data`. Data that cannot be written as
@@ -184,9 +194,8 @@ impl Refusal {
     /// let refusal = Refusal::new("full").with_data(&serde_json::json!({ "retry": 30 }));
     /// ```
     #[must_use]
-    pub fn with_data(mut self, data: &(impl Serialize + ?Sized)) -> Self {
-        self.data = raw(data);
-        self
+    pub fn with_data(self, data: &(impl Serialize + ?Sized)) -> Self {
+        Self(self.0.with_data(data))
     }
 
     /// What the client is told.
@@ -197,7 +206,7 @@ impl Refusal {
     /// assert_eq!(Refusal::from(std::fmt::Error).message(), "internal error");
     /// ```
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// The error that came by `?`.
@@ -209,47 +218,24 @@ impl Refusal {
     /// assert!(Refusal::from("the database is down").source().is_some());
     /// ```
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        self.source.as_deref()
+        self.0.source.as_deref()
     }
 
     pub(crate) fn data(&self) -> Option<&str> {
-        self.data.as_deref().map(RawValue::get)
+        self.0.data.as_deref().map(RawValue::get)
     }
 }
 
 impl<E: Into<BoxError>> From<E> for Refusal {
     fn from(error: E) -> Self {
-        Self {
-            message: INTERNAL.into(),
-            data: None,
-            source: Some(error.into()),
-        }
+        Self(Reason::internal(error))
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.source {
-            Some(source) => source.fmt(f),
-            None => f.write_str(&self.message),
-        }
+        self.0.fmt(f)
     }
-}
-
-impl fmt::Debug for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refusal")
-            .field("message", &self.message)
-            .field("data", &self.data)
-            .field("source", &self.source)
-            .finish()
-    }
-}
-
-fn raw(data: &(impl Serialize + ?Sized)) -> Option<Box<RawValue>> {
-    serde_json::value::to_raw_value(data)
-        .inspect_err(|error| tracing::warn!("the data of an error cannot be written as json: {error}"))
-        .ok()
 }
 
 /// Why an extractor of a handler could not be made. The handler does not run.
@@ -386,7 +372,7 @@ impl FailureKind {
     /// The argument of the ack that tells the client.
     pub(crate) fn to_client(&self) -> ErrorAck<'_> {
         let (message, data) = match self {
-            Self::Handler(error) => (Cow::Borrowed(&*error.message), error.data.as_deref()),
+            Self::Handler(error) => (Cow::Borrowed(error.message()), error.0.data.as_deref()),
             Self::Rejected(rejection) => (rejection.message_for_client().into(), None),
             _ => (INTERNAL.into(), None),
         };
