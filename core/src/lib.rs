@@ -28,12 +28,13 @@ pub use self::{
         ack::{Ack, AckFuture, AckSender},
         args::{Args, ArgsError, EmitArgs, EncodeError, FromArgs, RawArgs},
         broadcast::Broadcast,
+        emitter::Emitter,
         extract::{
             Auth, ConnectContext, Context, Data, DisconnectContext, EventContext, EventName, Extension, Extract, State,
         },
         handler::{ConnectHandler, ConnectResponse, DisconnectHandler, EventHandler, EventResponse},
         namespace::{Namespace, Registration},
         reason::DisconnectReason,
-        socket::{Emitter, Socket},
+        socket::Socket,
     },
 };

@@ -10,6 +10,7 @@ pub(crate) mod broadcast;
 pub(crate) mod client;
 mod codec;
 mod connect;
+pub(crate) mod emitter;
 pub(crate) mod extract;
 mod frames;
 pub(crate) mod handler;

@@ -17,6 +17,7 @@ use super::{
     ack::AckFuture,
     args::{EmitArgs, EncodeError, FromArgs, RawArgs},
     broadcast::Broadcast,
+    emitter::Emitter,
     frames::Frames,
     namespace::{Namespace, Shared},
     reason::DisconnectReason,
@@ -243,10 +244,7 @@ impl Socket {
     /// });
     /// ```
     pub fn timeout(&self, timeout: Duration) -> Emitter<'_> {
-        Emitter {
-            timeout: Some(timeout),
-            ..Emitter::new(self)
-        }
+        Emitter::new(self).timeout(timeout)
     }
 
     /// An emitter whose events are lost when the client cannot take them at once: its network is
@@ -259,10 +257,7 @@ impl Socket {
     /// io.of("/").on("move", async |socket: Socket| socket.volatile().emit("cursor", [10, 20]));
     /// ```
     pub fn volatile(&self) -> Emitter<'_> {
-        Emitter {
-            volatile: true,
-            ..Emitter::new(self)
-        }
+        Emitter::new(self).volatile()
     }
 
     /// Everybody in a room but this socket.
@@ -576,7 +571,12 @@ impl Socket {
         }
     }
 
-    fn ask<T: FromArgs>(&self, event: &str, args: &impl EmitArgs, timeout: Option<Duration>) -> AckFuture<T> {
+    pub(super) fn ask<T: FromArgs>(
+        &self,
+        event: &str,
+        args: &impl EmitArgs,
+        timeout: Option<Duration>,
+    ) -> AckFuture<T> {
         let id = self.0.namespace.next_ack_id();
         let frames = match Frames::event(self.path(), Some(id), event, args) {
             Ok(frames) => frames,
@@ -592,7 +592,7 @@ impl Socket {
         AckFuture::sent(self.clone(), id, answer, timeout)
     }
 
-    fn send(&self, frames: Frames, volatile: bool) {
+    pub(super) fn send(&self, frames: Frames, volatile: bool) {
         let mut state = self.lock();
         match &mut state.status {
             Status::Connected => {
@@ -626,101 +626,5 @@ impl fmt::Debug for Socket {
             .field("namespace", &self.path())
             .field("id", self.id())
             .finish_non_exhaustive()
-    }
-}
-
-/// Emits to one socket, with a modifier: what [`Socket::timeout`] and [`Socket::volatile`] return.
-///
-/// ```
-/// use std::time::Duration;
-/// use tower_socketio::{SocketIo, Socket};
-///
-/// let io = SocketIo::builder().build();
-/// io.of("/").on("ask", async |socket: Socket| {
-///     let patient = socket.timeout(Duration::from_secs(60));
-///     println!("{:?}", patient.emit_with_ack::<String>("name?", "").await);
-/// });
-/// ```
-#[derive(Debug, Clone, Copy)]
-#[must_use = "it does nothing until it emits"]
-pub struct Emitter<'a> {
-    socket: &'a Socket,
-    timeout: Option<Duration>,
-    volatile: bool,
-}
-
-impl<'a> Emitter<'a> {
-    fn new(socket: &'a Socket) -> Self {
-        Self {
-            socket,
-            timeout: None,
-            volatile: false,
-        }
-    }
-
-    /// As [`Socket::timeout`].
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use tower_socketio::{SocketIo, Socket};
-    /// # let io = SocketIo::builder().build();
-    /// io.of("/").on("ask", async |socket: Socket| {
-    ///     let answer = socket.volatile().timeout(Duration::from_secs(5)).emit_with_ack::<u8>("how many?", "").await;
-    ///     println!("{answer:?}");
-    /// });
-    /// ```
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// As [`Socket::volatile`].
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use tower_socketio::{SocketIo, Socket};
-    /// # let io = SocketIo::builder().build();
-    /// io.of("/").on("move", async |socket: Socket| {
-    ///     socket.timeout(Duration::from_secs(5)).volatile().emit("cursor", [10, 20])
-    /// });
-    /// ```
-    pub fn volatile(mut self) -> Self {
-        self.volatile = true;
-        self
-    }
-
-    /// As [`Socket::emit`].
-    ///
-    /// # Errors
-    /// As there.
-    ///
-    /// ```
-    /// # use tower_socketio::{SocketIo, Socket};
-    /// # let io = SocketIo::builder().build();
-    /// io.of("/").on("move", async |socket: Socket| socket.volatile().emit("cursor", [10, 20]));
-    /// ```
-    pub fn emit(self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
-        let frames = Frames::event(self.socket.path(), None, event, &args)?;
-        self.socket.send(frames, self.volatile);
-        Ok(())
-    }
-
-    /// As [`Socket::emit_with_ack`]. Never volatile, since an answer is waited for.
-    ///
-    /// # Panics
-    /// With a timeout, outside of a tokio runtime with timers.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use tower_socketio::{EventError, SocketIo, Socket};
-    /// # let io = SocketIo::builder().build();
-    /// io.of("/").on("ask", async |socket: Socket| {
-    ///     let age: u8 = socket.timeout(Duration::from_secs(5)).emit_with_ack("age?", "").await?;
-    ///     println!("{age}");
-    ///     Ok::<_, EventError>(())
-    /// });
-    /// ```
-    pub fn emit_with_ack<T: FromArgs>(self, event: &str, args: impl EmitArgs) -> AckFuture<T> {
-        self.socket.ask(event, &args, self.timeout)
     }
 }
