@@ -35,13 +35,20 @@ impl Command {
             match arg.as_str() {
                 "--contract" => contract = Some(value),
                 "--port" => port = Some(value),
+                "--parser" if value == "default" => {}
+                "--parser" => return Err(format!("parser {value}: this server has only the default one yet")),
                 _ => return Err(format!("unknown argument {arg}")),
             }
         }
         let (service, path) = match contract.as_deref() {
             Some("engine") => (engine::server().service(), "/engine.io"),
             Some("socket") => (socket::server().service(), "/socket.io"),
-            Some("app") => (app::server().service(), "/socket.io"),
+            Some("app") => {
+                if env::var_os("MSGPACK_PORT").is_some() {
+                    eprintln!("MSGPACK_PORT is set, but this server has no msgpack parser yet: nobody listens there");
+                }
+                (app::server().service(), "/socket.io")
+            }
             Some("load") => (load::server().service(), "/socket.io"),
             Some(known @ ("engine3" | "socket-client" | "engine-client")) => {
                 return Err(format!("contract {known} needs what this server does not have yet"));
