@@ -319,22 +319,30 @@ enum Incomplete {
     Broken,
 }
 
-/// The whole body, or as soon as it is clear that it is too large, nothing of it.
+/// The whole body, or nothing of one that is too large. Up to as much again is read and dropped,
+/// since a client that is still writing when its connection is closed may not see why.
 async fn collect<B>(body: B, limit: usize) -> Result<Vec<u8>, Incomplete>
 where
     B: Body<Data: Buf>,
 {
-    if body.size_hint().lower() > limit as u64 {
+    let patience = limit.saturating_mul(2);
+    if body.size_hint().lower() > patience as u64 {
         return Err(Incomplete::TooLarge);
     }
     let mut body = pin!(body);
     let mut collected = Vec::new();
+    let mut received = 0;
     while let Some(frame) = body.frame().await {
         let Ok(mut data) = frame.map_err(|_| Incomplete::Broken)?.into_data() else {
             continue;
         };
-        if collected.len() + data.remaining() > limit {
+        received += data.remaining();
+        if received > patience {
             return Err(Incomplete::TooLarge);
+        }
+        if received > limit {
+            collected = Vec::new();
+            continue;
         }
         while data.has_remaining() {
             let chunk = data.chunk();
@@ -342,6 +350,9 @@ where
             let length = chunk.len();
             data.advance(length);
         }
+    }
+    if received > limit {
+        return Err(Incomplete::TooLarge);
     }
     Ok(collected)
 }
