@@ -83,8 +83,6 @@ impl fmt::Display for Reason {
 }
 
 impl EventError {
-    pub(crate) const INTERNAL: &str = INTERNAL;
-
     /// An error whose message the client may read.
     ///
     /// ```
@@ -146,16 +144,18 @@ impl fmt::Display for EventError {
     }
 }
 
+/// What a client is told of a failure: by `connect_error`, or as an [`ErrorAck`].
 #[derive(Serialize)]
-pub(crate) struct ErrorAck<'a> {
-    error: Told<'a>,
+pub(crate) struct Told<'a> {
+    pub(crate) message: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<&'a RawValue>,
 }
 
+/// The argument of an ack that tells of a failure.
 #[derive(Serialize)]
-struct Told<'a> {
-    message: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a RawValue>,
+pub(crate) struct ErrorAck<'a> {
+    pub(crate) error: Told<'a>,
 }
 
 /// Why a client may not connect to a namespace. Its `connect_error` tells it message and data
@@ -219,10 +219,6 @@ impl Refusal {
     /// ```
     pub fn source(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.0.source.as_deref()
-    }
-
-    pub(crate) fn data(&self) -> Option<&str> {
-        self.0.data.as_deref().map(RawValue::get)
     }
 }
 
@@ -369,16 +365,16 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// The argument of the ack that tells the client.
-    pub(crate) fn to_client(&self) -> ErrorAck<'_> {
+    /// What the client may know of it.
+    pub(crate) fn told(&self) -> Told<'_> {
         let (message, data) = match self {
-            Self::Handler(error) => (Cow::Borrowed(error.message()), error.0.data.as_deref()),
+            Self::Handler(EventError(reason)) | Self::Refused(Refusal(reason)) => {
+                (Cow::Borrowed(&*reason.message), reason.data.as_deref())
+            }
             Self::Rejected(rejection) => (rejection.message_for_client().into(), None),
             _ => (INTERNAL.into(), None),
         };
-        ErrorAck {
-            error: Told { message, data },
-        }
+        Told { message, data }
     }
 
     /// Whether it was the client that sent something wrong, rather than the application that

@@ -123,7 +123,6 @@ impl Rooms {
             .iter()
             .flat_map(|room| state.room(room))
             .flat_map(Group::ids)
-            .chain(selection.except_socket.clone())
             .collect();
         let groups: Vec<Group> = match &selection.rooms[..] {
             [] => vec![Group::Members(state.all.snapshot())],
@@ -133,7 +132,10 @@ impl Rooms {
         let mut seen = (groups.len() > 1).then(HashSet::<Sid, BySid>::default);
         for socket in groups.iter().flat_map(Group::sockets) {
             let id = socket.id();
-            if !excluded.contains(id) && seen.as_mut().is_none_or(|seen| seen.insert(id.clone())) {
+            if selection.except_socket.as_ref() != Some(id)
+                && !excluded.contains(id)
+                && seen.as_mut().is_none_or(|seen| seen.insert(id.clone()))
+            {
                 each(socket);
             }
         }

@@ -44,7 +44,7 @@ impl Generation {
     }
 
     /// Frames as one polling payload.
-    pub(super) fn encode_payload(self, frames: &[Frame]) -> Vec<u8> {
+    pub(super) fn encode_payload<'a>(self, frames: impl Iterator<Item = &'a Frame> + Clone) -> Vec<u8> {
         match self {
             Self::Eio4 => eio4::encode_payload(frames),
         }

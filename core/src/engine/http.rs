@@ -31,7 +31,7 @@ use super::{
         Transport,
         polling::{self, Carrier, Payload},
         websocket::{
-            handshake::Opening,
+            handshake::{self, Opening},
             ticket::{Purpose, Ticket},
         },
     },
@@ -376,7 +376,7 @@ fn session_answer(
 
 /// Whether a request wants to become a WebSocket, by HTTP/1.1 or by HTTP/2 (RFC 8441).
 pub(crate) fn asks_for_websocket(parts: &Parts) -> bool {
-    !matches!(Opening::read(parts, is_extended_connect(parts)), Ok(None))
+    handshake::asks(parts, is_extended_connect(parts))
 }
 
 fn is_extended_connect(parts: &Parts) -> bool {

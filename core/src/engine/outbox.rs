@@ -44,7 +44,7 @@ impl Outbox {
         Some(entry.frame)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Frame> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Frame> + Clone {
         self.first.iter().chain(&self.rest).map(|entry| &entry.frame)
     }
 

@@ -18,6 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, stream::FuturesUnordered};
+use serde_json::value::RawValue;
 
 use super::{
     args::RawArgs,
@@ -35,7 +36,7 @@ use super::{
 };
 use crate::{
     engine::{Alarm, Client, CloseReason, Connection, Flow, Message, Rest, now},
-    error::{EventError, FailureKind},
+    error::{ErrorAck, FailureKind},
     handshake::Handshake,
     server::Core,
 };
@@ -227,7 +228,6 @@ impl SocketClient {
                 socket.accept();
             }
         }
-        self.has_joined();
     }
 
     fn take_event(&mut self, cx: &mut Context<'_>, nsp: &str, event: &Event<'_>) {
@@ -284,18 +284,12 @@ impl SocketClient {
 
     fn live(&self, nsp: &str) -> Option<usize> {
         self.entries.iter().position(|entry| {
-            matches!(entry.phase, Phase::Live) && entry.socket.path() == nsp && !entry.socket.has_left()
+            matches!(entry.phase, Phase::Live) && entry.socket.path() == nsp && entry.socket.left().is_none()
         })
     }
 
     fn has_room(&self) -> bool {
         self.tasks.as_ref().map_or(0, |tasks| tasks.len()) < self.core.config.max_handlers
-    }
-
-    fn has_joined(&mut self) {
-        if self.join_by.is_some() && self.entries.iter().any(|entry| entry.socket.is_connected()) {
-            self.join_by = None;
-        }
     }
 
     /// Calls the handlers of an event.
@@ -374,24 +368,19 @@ impl SocketClient {
             }
             if let Some(id) = done.ack {
                 // Nothing but text and what was JSON already.
-                let _ = socket.send_ack(id, &failure.to_client());
+                let _ = socket.send_ack(id, &ErrorAck { error: failure.told() });
             }
             socket.shared().report(socket, done.occasion.event(), failure);
         }
-        match done.occasion {
-            Occasion::Connect => self.has_joined(),
-            Occasion::Event(_) => {}
-            Occasion::Disconnect => self.entries.retain(|entry| entry.socket.id() != socket.id()),
+        if let Occasion::Disconnect = done.occasion {
+            self.entries.retain(|entry| entry.socket.id() != socket.id());
         }
     }
 
     fn refuse(&self, socket: &Socket, failure: &FailureKind) {
         let nsp = socket.path();
-        let frames = match failure {
-            FailureKind::Refused(refusal) => Frames::connect_error(nsp, refusal.message(), refusal.data()),
-            FailureKind::Rejected(rejection) => Frames::connect_error(nsp, &rejection.message_for_client(), None),
-            _ => Frames::connect_error(nsp, EventError::INTERNAL, None),
-        };
+        let told = failure.told();
+        let frames = Frames::connect_error(nsp, &told.message, told.data.map(RawValue::get));
         if socket
             .leave_namespace(DisconnectReason::ServerNamespaceDisconnect)
             .is_some()
@@ -575,7 +564,9 @@ impl Client for SocketClient {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Flow {
         self.advance(cx);
-        self.has_joined();
+        if self.join_by.is_some() && self.entries.iter().any(|entry| entry.socket.is_connected()) {
+            self.join_by = None;
+        }
         let now = now();
         if self.join_by.is_some_and(|by| by <= now) {
             self.join_by = None;

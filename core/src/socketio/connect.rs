@@ -16,13 +16,13 @@ pub(crate) fn connect(socket: &Socket) -> Option<HandlerFuture> {
     Some(Box::pin(async move {
         let context = ConnectContext { socket: &socket };
         for middleware in middleware {
-            if socket.has_left() {
+            if socket.left().is_some() {
                 return Ok(());
             }
             let allowed = middleware.call(&context).map_err(FailureKind::Rejected)?;
             allowed.await.map_err(FailureKind::Refused)?;
         }
-        if socket.has_left() {
+        if socket.left().is_some() {
             return Ok(());
         }
         let Some(handler) = handler else {

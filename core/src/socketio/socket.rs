@@ -521,10 +521,6 @@ impl Socket {
         }
     }
 
-    pub(crate) fn has_left(&self) -> bool {
-        matches!(self.lock().status, Status::Left { .. })
-    }
-
     pub(crate) fn is_connecting(&self) -> bool {
         matches!(self.lock().status, Status::Connecting(_))
     }

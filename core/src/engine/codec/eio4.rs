@@ -43,9 +43,9 @@ pub(crate) fn decode_first(payload: &str) -> (Result<Signal<'_>, Malformed>, usi
 }
 
 /// Frames as one polling payload.
-pub(crate) fn encode_payload(frames: &[Frame]) -> Vec<u8> {
+pub(crate) fn encode_payload<'a>(frames: impl Iterator<Item = &'a Frame> + Clone) -> Vec<u8> {
     let length = |frame: &Frame| 2 + frame.packet().len() * if frame.is_binary() { 4 } else { 3 } / 3;
-    let mut body = Vec::with_capacity(frames.iter().map(length).sum());
+    let mut body = Vec::with_capacity(frames.clone().map(length).sum());
     for frame in frames {
         if !body.is_empty() {
             body.push(SEPARATOR as u8);
@@ -176,7 +176,7 @@ mod tests {
                 Ok(text) => Frame::text(text),
                 Err(bytes) => Frame::binary(bytes),
             }).collect();
-            let body = String::from_utf8(encode_payload(&frames)).unwrap();
+            let body = String::from_utf8(encode_payload(frames.iter())).unwrap();
             let decoded: Result<Vec<_>, _> = decode_payload(&body).into_iter().collect();
             let expected: Vec<_> = messages.iter().map(|message| match message {
                 Ok(text) => Signal::Text(text),

@@ -242,21 +242,21 @@ impl Carrier {
             return;
         };
         let release = std::mem::take(&mut life.release_poll);
-        let outbox = life.connection.take_outbox();
+        let mut outbox = life.connection.take_outbox();
+        let cost = outbox.bytes();
         let generation = life.connection.generation();
-        let mut frames: Vec<_> = outbox.iter().cloned().collect();
         match closing {
-            Some(signal) => frames.push(generation.control(signal)),
-            None if frames.is_empty() && release => frames.push(generation.control(&Signal::Noop)),
+            Some(signal) => outbox.push(generation.control(signal), false),
+            None if outbox.is_empty() && release => outbox.push(generation.control(&Signal::Noop), false),
             None => {}
         }
-        if frames.is_empty() {
+        if outbox.is_empty() {
             self.poll = Some(poll);
             return;
         }
         let payload = Payload {
-            body: generation.encode_payload(&frames).into(),
-            cost: outbox.bytes(),
+            body: generation.encode_payload(outbox.iter()).into(),
+            cost,
             connection: Some(life.connection.clone()),
         };
         // An error is a poll that died: the payload's drop ends the session.
@@ -279,7 +279,9 @@ impl Carrier {
         if let Some(poll) = self.poll.take() {
             let generation = life.connection.generation();
             let _ = poll.send(Payload {
-                body: generation.encode_payload(&[generation.control(&Signal::Noop)]).into(),
+                body: generation
+                    .encode_payload([generation.control(&Signal::Noop)].iter())
+                    .into(),
                 cost: 0,
                 connection: None,
             });

@@ -305,7 +305,7 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// The UTF-16 unit that the escape `\uXXXX` at `at` stands for, if there is one.
+    /// The UTF-16 unit that the escape (`\u` and four digits) at `at` stands for, if there is one.
     fn unit(&self, at: usize) -> Option<u32> {
         let hex = self.bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
         hex.iter()

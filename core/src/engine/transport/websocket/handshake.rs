@@ -29,6 +29,9 @@ impl Opening {
     /// is `websocket`: frameworks keep that in places of their own.
     pub(crate) fn read(parts: &Parts, extended_connect: bool) -> Result<Option<Self>, Refusal> {
         let headers = &parts.headers;
+        if !asks(parts, extended_connect) {
+            return Ok(None);
+        }
         if extended_connect {
             if parts.method != Method::CONNECT {
                 return Err(Refusal::Method {
@@ -37,9 +40,6 @@ impl Opening {
             }
             check_version(headers)?;
             return Ok(Some(Self::Connect));
-        }
-        if !has_token(headers, &UPGRADE, b"websocket") {
-            return Ok(None);
         }
         if parts.method != Method::GET {
             return Err(Refusal::Method { expected: Method::GET });
@@ -72,6 +72,11 @@ impl Opening {
         }
         response
     }
+}
+
+/// Whether a request asks for a WebSocket, rightly or not.
+pub(crate) fn asks(parts: &Parts, extended_connect: bool) -> bool {
+    extended_connect || has_token(&parts.headers, &UPGRADE, b"websocket")
 }
 
 /// What is wrong with a request that asks for a WebSocket. Its text is the body for the answer.
