@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, net::SocketAddr, sync::Arc, time::SystemTime};
 
-use http::{Extensions, request::Parts};
+use http::{Extensions, Request, Uri, request::Parts};
 
 use crate::{
     engine::{Generation, route},
@@ -64,6 +64,29 @@ impl Handshake {
             issued: SystemTime::now(),
             extensions,
         }))
+    }
+
+    /// The request, made anew of what was kept of it: for a web framework's own extractors. Its path
+    /// is `/` and its version the default, whatever they were.
+    ///
+    /// ```
+    /// use tower_socketio::{Handshake, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |handshake: Handshake| {
+    ///     let parts: http::request::Parts = handshake.to_parts();
+    ///     assert_eq!(parts.uri.query(), Some(handshake.query()));
+    /// });
+    /// ```
+    pub fn to_parts(&self) -> Parts {
+        let (mut parts, ()) = Request::new(()).into_parts();
+        parts.uri = Uri::try_from(format!("/?{}", self.0.query)).unwrap_or_default();
+        parts.headers = self.0.headers.to_header_map();
+        parts.extensions = self.0.extensions.clone();
+        if let Some(addr) = self.0.peer {
+            parts.extensions.insert(PeerAddr(addr));
+        }
+        parts
     }
 
     /// The request's headers.

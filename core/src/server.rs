@@ -5,13 +5,16 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     fmt,
+    pin::pin,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
+use futures_util::future::select;
+
 use crate::{
     engine::{
-        Client, Connection, Engine, EngineConfig, ResponseBody, Ticket, Upper,
+        Client, Connection, Engine, EngineConfig, Upper,
         config::{bounded, engine_settings},
     },
     handshake::Handshake,
@@ -372,7 +375,7 @@ impl SocketIo {
         &self.engine.config().path
     }
 
-    /// A tower service for the endpoint, wherever it is mounted: see [`Service`].
+    /// The endpoint, as a tower service or for an adapter to a web framework: see [`Service`].
     ///
     /// ```
     /// use tower_socketio::SocketIo;
@@ -396,62 +399,30 @@ impl SocketIo {
         Layer::new(self.engine.clone())
     }
 
-    /// Answers a request that is no WebSocket's: for adapters to web frameworks that are not
-    /// tower's. `tail` is what follows the endpoint's path, as in `/socket.io.min.js`.
+    /// Waits until the process is asked to stop, by Ctrl-C or by the signal that process managers
+    /// send (SIGTERM), and [closes](Self::close) the server: the shutdown signal of the web
+    /// framework's server, which then finds all its requests answered.
     ///
-    /// A poll is answered when there is something to say. Dropping this future, or the response's
-    /// body before it was read, ends the client's session.
+    /// Closing takes at most 5 seconds. For another signal, await it and then `close()`.
     ///
     /// # Panics
-    /// When there is no current tokio runtime, unless the server has
-    /// [its own](SocketIoBuilder::runtime).
+    /// When polled outside of a tokio runtime with I/O, or when signals cannot be listened to.
     ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), http::Error> {
+    /// ```no_run
+    /// # async fn serve_until(_: impl Future<Output = ()> + Send + 'static) {}
+    /// # async fn main_function() {
     /// use tower_socketio::SocketIo;
     ///
     /// let io = SocketIo::builder().build();
-    /// let request = http::Request::get("/socket.io/?EIO=4&transport=polling").body(String::new())?;
-    /// let (parts, body) = request.into_parts();
-    /// let response = io.handle("/", parts, body).await;
-    /// assert_eq!(response.status(), 200);
-    /// # Ok(())
+    /// serve_until(io.close_on_signal()).await;
     /// # }
     /// ```
-    pub async fn handle<B>(&self, tail: &str, parts: http::request::Parts, body: B) -> http::Response<ResponseBody>
-    where
-        B: http_body::Body<Data: bytes::Buf>,
-    {
-        self.engine.handle(tail, parts, body).await
-    }
-
-    /// Accepts a WebSocket request, by HTTP/1.1 (RFC 6455) or HTTP/2 (RFC 8441): for adapters to web
-    /// frameworks that are not tower's. Send the response, then [drive](Ticket::drive) the ticket
-    /// with the stream that the connection has become.
-    ///
-    /// # Errors
-    /// The response that refuses it, to be sent instead: 503 while the server closes, else 400.
-    ///
-    /// ```
-    /// use tower_socketio::SocketIo;
-    ///
-    /// let io = SocketIo::builder().build();
-    /// let request = http::Request::get("/socket.io/?EIO=4&transport=websocket")
-    ///     .header("connection", "Upgrade")
-    ///     .header("upgrade", "websocket")
-    ///     .header("sec-websocket-version", "13")
-    ///     .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
-    ///     .body(())?;
-    /// let (response, ticket) = io.accept_websocket(request.into_parts().0).expect("a WebSocket");
-    /// assert_eq!(response.status(), 101);
-    /// # Ok::<(), http::Error>(())
-    /// ```
-    pub fn accept_websocket(
-        &self,
-        parts: http::request::Parts,
-    ) -> Result<(http::Response<ResponseBody>, Ticket), http::Response<ResponseBody>> {
-        self.engine.accept_websocket(parts)
+    pub fn close_on_signal(&self) -> impl Future<Output = ()> + Send + use<> {
+        let io = self.clone();
+        async move {
+            asked_to_stop().await;
+            io.close().await;
+        }
     }
 
     /// Refuses new clients, sends the others what is queued and disconnects them with `server
@@ -477,6 +448,20 @@ impl SocketIo {
 
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
+async fn asked_to_stop() {
+    let interrupt = async { tokio::signal::ctrl_c().await.expect(LISTENING) };
+    #[cfg(unix)]
+    let terminate = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        signal(SignalKind::terminate()).expect(LISTENING).recv().await;
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    select(pin!(interrupt), pin!(terminate)).await;
+}
+
+const LISTENING: &str = "signals can be listened to";
+
 impl Core {
     pub(crate) fn namespace(&self, path: &str) -> Option<Arc<NamespaceShared>> {
         let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
@@ -490,6 +475,12 @@ struct Application(Arc<Core>);
 impl Upper for Application {
     fn open(&self, connection: &Connection, handshake: Handshake) -> Box<dyn Client> {
         Box::new(SocketClient::new(self.0.clone(), connection.clone(), handshake))
+    }
+}
+
+impl From<&SocketIo> for Service {
+    fn from(io: &SocketIo) -> Self {
+        io.service()
     }
 }
 

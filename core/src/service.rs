@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Buf;
 use futures_util::{FutureExt as _, future::OptionFuture};
-use http::{Request, Response};
+use http::{Request, Response, Uri, request::Parts};
 use http_body::Body;
 use http_body_util::Either;
 use hyper::upgrade::OnUpgrade;
@@ -20,7 +20,7 @@ use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tower_service::Service as TowerService;
 
-use crate::engine::{Engine, ResponseBody, asks_for_websocket};
+use crate::engine::{Engine, ResponseBody, Ticket, asks_for_websocket};
 
 /// The future of a [`Service`]'s response. It never fails.
 ///
@@ -34,7 +34,8 @@ use crate::engine::{Engine, ResponseBody, asks_for_websocket};
 /// ```
 pub type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, Infallible>> + Send>>;
 
-/// The endpoint as a tower service, wherever it is mounted.
+/// The endpoint as a tower service, wherever it is mounted; and as the plain functions by which
+/// adapters mount it on web frameworks that are not tower's.
 ///
 /// It answers every request it is given, and is always ready. What follows the endpoint's path in
 /// a request's URI tells what is asked for; a router may have stripped that path or a prefix of it.
@@ -64,12 +65,109 @@ impl Service {
         Self { engine }
     }
 
+    /// The path of the endpoint, without a slash at its end.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// assert_eq!(SocketIo::builder().path("/live").build().service().path(), "/live");
+    /// ```
+    pub fn path(&self) -> &str {
+        &self.engine.config().path
+    }
+
+    /// Whether a request begins a connection, rather than being one of those that an earlier one
+    /// has begun: when middleware need look at who it is from, and what it finds is kept in the
+    /// [`Handshake`](crate::Handshake).
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let service = SocketIo::builder().build().service();
+    /// assert!(service.begins_connection(&"/socket.io/?EIO=4&transport=polling".parse()?));
+    /// assert!(!service.begins_connection(&"/socket.io/?EIO=4&transport=polling&sid=abc".parse()?));
+    /// # Ok::<(), http::uri::InvalidUri>(())
+    /// ```
+    pub fn begins_connection(&self, uri: &Uri) -> bool {
+        self.engine.begins_connection(uri)
+    }
+
+    /// Whether a request wants to become a WebSocket, by HTTP/1.1 (RFC 6455) or HTTP/2 (RFC 8441):
+    /// rightly or not, it is for [`accept_websocket`](Self::accept_websocket) to answer.
+    ///
+    /// ```
+    /// use tower_socketio::Service;
+    ///
+    /// let (parts, ()) = http::Request::get("/socket.io/").body(())?.into_parts();
+    /// assert!(!Service::asks_for_websocket(&parts));
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    pub fn asks_for_websocket(parts: &Parts) -> bool {
+        asks_for_websocket(parts)
+    }
+
+    /// Answers a request that is no WebSocket's: for adapters to web frameworks that are not
+    /// tower's.
+    ///
+    /// A poll is answered when there is something to say. Dropping this future, or the response's
+    /// body before it was read, ends the client's session.
+    ///
+    /// # Panics
+    /// When there is no current tokio runtime, unless the server has
+    /// [its own](crate::SocketIoBuilder::runtime).
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), http::Error> {
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let service = SocketIo::builder().build().service();
+    /// let request = http::Request::get("/socket.io/?EIO=4&transport=polling").body(String::new())?;
+    /// let (parts, body) = request.into_parts();
+    /// let response = service.handle(parts, body).await;
+    /// assert_eq!(response.status(), 200);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn handle<B>(&self, parts: Parts, body: B) -> Response<ResponseBody>
+    where
+        B: Body<Data: Buf>,
+    {
+        let tail = self.tail(parts.uri.path()).to_owned();
+        self.engine.handle(&tail, parts, body).await
+    }
+
+    /// Accepts a request that [asks for a WebSocket](Self::asks_for_websocket): for adapters to web
+    /// frameworks that are not tower's. Send the response, then [drive](Ticket::drive) the ticket
+    /// with the stream that the connection has become.
+    ///
+    /// # Errors
+    /// The response that refuses it, to be sent instead: 503 while the server closes, else 400.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let service = SocketIo::builder().build().service();
+    /// let request = http::Request::get("/socket.io/?EIO=4&transport=websocket")
+    ///     .header("connection", "Upgrade")
+    ///     .header("upgrade", "websocket")
+    ///     .header("sec-websocket-version", "13")
+    ///     .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+    ///     .body(())?;
+    /// let (response, ticket) = service.accept_websocket(request.into_parts().0).expect("a WebSocket");
+    /// assert_eq!(response.status(), 101);
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    pub fn accept_websocket(&self, parts: Parts) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
+        self.engine.accept_websocket(parts)
+    }
+
     fn tail<'a>(&self, path: &'a str) -> &'a str {
-        let endpoint = &self.engine.config().path;
+        let endpoint = self.path();
         if endpoint.is_empty() {
             return path;
         }
-        path.match_indices(&**endpoint)
+        path.match_indices(endpoint)
             .map(|(at, endpoint)| &path[at + endpoint.len()..])
             .filter(|tail| tail.is_empty() || tail.starts_with('/'))
             .last()
@@ -82,13 +180,12 @@ impl Service {
     {
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove::<OnUpgrade>();
-        let engine = self.engine.clone();
         if !asks_for_websocket(&parts) {
-            let tail = self.tail(parts.uri.path()).to_owned();
-            return Box::pin(async move { Ok(engine.handle(&tail, parts, body).await) });
+            let service = self.clone();
+            return Box::pin(async move { Ok(service.handle(parts, body).await) });
         }
         drop(body);
-        Box::pin(std::future::ready(Ok(match engine.accept_websocket(parts) {
+        Box::pin(std::future::ready(Ok(match self.accept_websocket(parts) {
             Ok((response, ticket)) => {
                 // Without it the server below cannot hand over its stream; then the ticket's drop
                 // ends what had begun.
@@ -126,7 +223,7 @@ where
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Service")
-            .field("path", &self.engine.config().path)
+            .field("path", &self.path())
             .finish_non_exhaustive()
     }
 }
@@ -207,7 +304,7 @@ where
         let ours = request
             .uri()
             .path()
-            .strip_prefix(&*self.service.engine.config().path)
+            .strip_prefix(self.service.path())
             .is_some_and(|tail| tail.is_empty() || tail.starts_with('/'));
         if ours {
             LayeredFuture::Ours {
@@ -226,7 +323,7 @@ pin_project! {
     /// fails where the latter does.
     ///
     /// ```
-    /// # use http::{Request, Response};
+    /// # use http::{Request, Response, Uri, request::Parts};
     /// use tower::Service;
     /// use tower_socketio::{Layered, LayeredFuture};
     ///

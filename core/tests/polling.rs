@@ -260,7 +260,7 @@ async fn a_post_that_makes_no_sense_ends_the_session() {
         let mut parts = parts();
         let uri = format!("/socket.io/?EIO=4&transport=polling&sid={}", client.sid);
         parts.uri = uri.parse().unwrap();
-        let response = io.handle("/", parts, Full::<Bytes>::from(payload)).await;
+        let response = io.service().handle(parts, Full::<Bytes>::from(payload)).await;
         assert_eq!(response.status(), 400, "{payload:?}");
         assert_eq!(answer(get).await.packets().last(), Some(&"1"), "{payload:?}");
         assert_eq!(log.take().last().map(String::as_str), Some(reason), "{payload:?}");

@@ -11,6 +11,8 @@ const built = (name) => fileURLToPath(new URL(`../../target/debug/${name}`, impo
 
 export const SERVERS = {
   axum: { command: process.env.SERVER_AXUM ?? built('server-axum'), remedy: 'cargo build -p server-axum' },
+  actix: { command: process.env.SERVER_ACTIX ?? built('server-actix-web'), remedy: 'cargo build -p server-actix-web' },
+  warp: { command: process.env.SERVER_WARP ?? built('server-warp'), remedy: 'cargo build -p server-warp' },
 };
 
 const START_MS = 20_000;

@@ -12,7 +12,7 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use http::{
-    HeaderValue, Method, Response, StatusCode,
+    HeaderValue, Method, Response, StatusCode, Uri,
     header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
     request::Parts,
 };
@@ -60,21 +60,13 @@ enum Content {
 }
 
 impl Engine {
-    /// Answers a request that is no WebSocket's, as [`SocketIo::handle`](crate::SocketIo::handle) does.
-    /// `tail` is what follows the endpoint's path.
-    ///
-    /// # Panics
-    /// When there is no current tokio runtime, unless the server has
-    /// [its own](super::EngineBuilder::runtime).
-    ///
-    /// ```
-    /// # use tower_socketio::{ResponseBody, engine::Engine};
-    /// async fn answer(engine: &Engine, request: http::Request<String>) -> http::Response<ResponseBody> {
-    ///     let (parts, body) = request.into_parts();
-    ///     engine.handle("/", parts, body).await
-    /// }
-    /// ```
-    pub async fn handle<B>(&self, tail: &str, parts: Parts, body: B) -> Response<ResponseBody>
+    /// Whether a request belongs to no session yet.
+    pub(crate) fn begins_connection(&self, uri: &Uri) -> bool {
+        Route::read(uri.query(), &self.0.config.transports).is_ok_and(|route| route.session == Session::New)
+    }
+
+    /// Answers a request that is no WebSocket's. `tail` is what follows the endpoint's path.
+    pub(crate) async fn handle<B>(&self, tail: &str, parts: Parts, body: B) -> Response<ResponseBody>
     where
         B: Body<Data: Buf>,
     {
@@ -99,23 +91,7 @@ impl Engine {
         response
     }
 
-    /// Accepts a WebSocket request, as
-    /// [`SocketIo::accept_websocket`](crate::SocketIo::accept_websocket) does: send the response, then
-    /// drive the ticket with the stream that the connection has become.
-    ///
-    /// # Errors
-    /// The response that refuses it, to be sent instead.
-    ///
-    /// ```
-    /// # use tower_socketio::engine::Engine;
-    /// fn status(engine: &Engine, request: http::Request<()>) -> http::StatusCode {
-    ///     match engine.accept_websocket(request.into_parts().0) {
-    ///         Ok((response, _ticket)) => response.status(),
-    ///         Err(refusal) => refusal.status(),
-    ///     }
-    /// }
-    /// ```
-    pub fn accept_websocket(
+    pub(crate) fn accept_websocket(
         &self,
         mut parts: Parts,
     ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {

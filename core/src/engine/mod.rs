@@ -330,7 +330,7 @@ impl Engine {
         }))
     }
 
-    /// A tower service for the endpoint, wherever it is mounted.
+    /// The endpoint, as a tower service or for an adapter to a web framework: see [`Service`].
     ///
     /// ```
     /// # use tower_socketio::{Service, engine::Engine};
@@ -378,6 +378,12 @@ impl Engine {
 
     pub(crate) fn config(&self) -> &EngineConfig {
         &self.0.config
+    }
+}
+
+impl From<&Engine> for Service {
+    fn from(engine: &Engine) -> Self {
+        engine.service()
     }
 }
 

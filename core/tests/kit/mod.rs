@@ -67,7 +67,7 @@ pub(crate) const UPGRADE: [(&str, &str); 4] = [
 pub(crate) fn ticket(io: &SocketIo, sid: Option<&str>) -> Ticket {
     let sid = sid.map(|sid| format!("&sid={sid}")).unwrap_or_default();
     let uri = format!("/socket.io/?EIO=4&transport=websocket{sid}");
-    match io.accept_websocket(request(Method::GET, &uri, &UPGRADE)) {
+    match io.service().accept_websocket(request(Method::GET, &uri, &UPGRADE)) {
         Ok((response, ticket)) => {
             assert_eq!(response.status(), 101);
             ticket
@@ -390,7 +390,7 @@ impl Polling {
         let sid = Some(&self.sid).filter(|sid| !sid.is_empty());
         let sid = sid.map(|sid| format!("&sid={sid}")).unwrap_or_default();
         let uri = format!("/socket.io/?EIO=4&transport=polling{sid}");
-        soon("a response", self.io.handle("/", request(method, &uri, &[]), body)).await
+        soon("a response", self.io.service().handle(request(method, &uri, &[]), body)).await
     }
 }
 

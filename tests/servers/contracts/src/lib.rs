@@ -6,7 +6,7 @@ pub mod engine;
 pub mod load;
 pub mod socket;
 
-use std::{env, time::Duration};
+use std::{env, io, net::TcpListener, process::ExitCode, time::Duration};
 
 use tower_socketio::Service;
 
@@ -15,8 +15,6 @@ use tower_socketio::Service;
 pub struct Command {
     /// What it serves.
     pub service: Service,
-    /// The endpoint's path.
-    pub path: &'static str,
     /// The port to listen on; 0 for any.
     pub port: u16,
 }
@@ -40,16 +38,16 @@ impl Command {
                 _ => return Err(format!("unknown argument {arg}")),
             }
         }
-        let (service, path) = match contract.as_deref() {
-            Some("engine") => (engine::server().service(), "/engine.io"),
-            Some("socket") => (socket::server().service(), "/socket.io"),
+        let service = match contract.as_deref() {
+            Some("engine") => engine::server().service(),
+            Some("socket") => socket::server().service(),
             Some("app") => {
                 if env::var_os("MSGPACK_PORT").is_some() {
                     eprintln!("MSGPACK_PORT is set, but this server has no msgpack parser yet: nobody listens there");
                 }
-                (app::server().service(), "/socket.io")
+                app::server().service()
             }
-            Some("load") => (load::server().service(), "/socket.io"),
+            Some("load") => load::server().service(),
             Some(known @ ("engine3" | "socket-client" | "engine-client")) => {
                 return Err(format!("contract {known} needs what this server does not have yet"));
             }
@@ -58,8 +56,37 @@ impl Command {
         };
         let port = port.unwrap_or_else(|| "0".to_owned());
         let port = port.parse().map_err(|_| format!("{port} is no port"))?;
-        Ok(Self { service, path, port })
+        Ok(Self { service, port })
     }
+}
+
+/// What a server under test does: reports what stops it.
+pub async fn run<F>(serve: impl FnOnce(Command) -> F) -> ExitCode
+where
+    F: Future<Output = io::Result<()>>,
+{
+    let result = match Command::from_args() {
+        Ok(command) => serve(command).await.map_err(|error| error.to_string()),
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Listens on that port, and tells which it is to who started the server.
+///
+/// # Errors
+/// When the port is taken.
+pub fn listen(port: u16) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(("127.0.0.1", port))?;
+    listener.set_nonblocking(true)?;
+    println!("listening on http://{}", listener.local_addr()?);
+    Ok(listener)
 }
 
 /// A duration from the environment, in milliseconds.

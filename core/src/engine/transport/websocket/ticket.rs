@@ -65,7 +65,7 @@ impl Ticket {
     /// #     .unwrap();
     /// # let parts = request.into_parts().0;
     ///
-    /// let (_response, ticket) = io.accept_websocket(parts).expect("a WebSocket");
+    /// let (_response, ticket) = io.service().accept_websocket(parts).expect("a WebSocket");
     /// let (mut client, stream) = tokio::io::duplex(1024);
     /// tokio::spawn(ticket.drive(stream));
     /// assert_eq!(client.read_u8().await?, 0x81); // a text frame: the handshake of Engine.IO
