@@ -77,6 +77,21 @@ async fn broadcasts_reach_those_whom_they_name() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sockets_are_disconnected_by_room_with_or_without_their_connections() {
+    let (io, [mut first, mut second, mut third], sockets) = clients::<3>().await;
+    for socket in &sockets[..2] {
+        socket.join("a");
+    }
+    io.to("a").except(sockets[1].id()).disconnect_sockets(false);
+    assert_eq!(first.texts().await, ["41"]);
+    io.to("a").disconnect_sockets(true);
+    second.end().await;
+    assert_eq!(sockets.map(|socket| socket.is_connected()), [false, false, true]);
+    assert_eq!(io.clients_count(), 2);
+    assert!(third.texts().await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn others_may_join_the_room_of_a_sockets_own_id() {
     let (io, mut clients, sockets) = clients::<3>().await;
     let own = sockets[0].id().as_str();

@@ -9,7 +9,12 @@ use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::Full;
 use kit::{Answer, Log, Polling, UPGRADE, request};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
-use tower_socketio::{Cors, Extension, Handshake, SocketIo, SocketIoBuilder, Transport};
+use tower_socketio::{Cors, Extension, Handshake, PeerAddr, SocketIo, SocketIoBuilder, Transport};
+
+const PEER: PeerAddr = PeerAddr(std::net::SocketAddr::V4(std::net::SocketAddrV4::new(
+    std::net::Ipv4Addr::LOCALHOST,
+    9,
+)));
 
 const HANDSHAKE: &str = "/socket.io/?EIO=4&transport=polling";
 
@@ -318,15 +323,36 @@ async fn handlers_see_the_request_and_what_middleware_put_on_it() {
         .on_connect(move |handshake: Handshake, Extension(user): Extension<u32>| {
             let room = handshake.query_value("room").unwrap_or_default().into_owned();
             seen.add(format!("{user} {room} {:?}", handshake.headers().get("x-a")));
+            let again = handshake.to_parts();
+            seen.add(format!("{} {:?}", again.uri, again.headers));
+            seen.add(again.extensions.get::<u32>() == Some(&7) && again.extensions.get() == Some(&PEER));
             std::future::ready(())
         });
     let uri = format!("{HANDSHAKE}&room=a%20b");
     let mut handshake = Request::from_parts(request(Method::GET, &uri, &[("x-a", "1")]), Full::default());
     handshake.extensions_mut().insert(7_u32);
+    handshake.extensions_mut().insert(PEER);
     let (_, answer) = call(io.service(), handshake).await;
     let open: serde_json::Value = serde_json::from_str(&answer.body[1..]).unwrap();
     let uri = format!("{HANDSHAKE}&sid={}", open["sid"].as_str().unwrap());
     let connect = Request::from_parts(request(Method::POST, &uri, &[]), Full::from("40"));
     assert_eq!(call(io.service(), connect).await.1.status, 200);
-    assert_eq!(log.take(), [r#"7 a b Some("1")"#]);
+    let again = r#"/?EIO=4&transport=polling&room=a%20b {"x-a": "1"}"#;
+    assert_eq!(log.take(), [r#"7 a b Some("1")"#, again, "true"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_begin_a_connection_are_told_from_those_of_one() {
+    let service = SocketIo::builder().transports([Transport::Polling]).build().service();
+    for (query, begins) in [
+        ("?EIO=4&transport=polling", true),
+        ("?EIO=4&transport=polling&sid=", true),
+        ("?EIO=4&transport=polling&sid=x", false),
+        ("?EIO=4&transport=websocket", false),
+        ("?EIO=4", false),
+        ("", false),
+    ] {
+        let uri = format!("/socket.io/{query}").parse().unwrap();
+        assert_eq!(service.begins_connection(&uri), begins, "{query}");
+    }
 }

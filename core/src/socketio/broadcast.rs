@@ -124,6 +124,24 @@ impl Broadcast {
         Ok(())
     }
 
+    /// Disconnects them from the namespace, with `server namespace disconnect`; with `close`, ends their
+    /// connections, whatever other namespaces they are in.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// // She has logged out: in all of her tabs.
+    /// io.to("user:ada").disconnect_sockets(true);
+    /// ```
+    pub fn disconnect_sockets(self, close: bool) {
+        self.namespace.rooms.select(&self.selection, |socket| {
+            if close {
+                socket.close();
+            } else {
+                socket.disconnect();
+            }
+        });
+    }
+
     pub(crate) fn send(&self, frames: &Frames) {
         self.namespace
             .rooms
