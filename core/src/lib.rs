@@ -23,7 +23,7 @@ pub use self::{
     handshake::{Handshake, PeerAddr},
     headers::Headers,
     server::{SocketIo, SocketIoBuilder},
-    service::{Layer, Layered, LayeredFuture, ResponseFuture, Service},
+    service::{Layer, Layered, LayeredBody, LayeredFuture, ResponseFuture, Service},
     socketio::{
         ack::{Ack, AckFuture, AckSender},
         args::{Args, ArgsError, EmitArgs, EncodeError, FromArgs, RawArgs},

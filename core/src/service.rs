@@ -10,11 +10,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use futures_util::{FutureExt as _, future::OptionFuture};
-use http::{Request, Response, Uri, request::Parts};
-use http_body::Body;
-use http_body_util::Either;
+use http::{Method, Request, Response, Uri, request::Parts};
+use http_body::{Body, Frame, SizeHint};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
@@ -77,19 +76,20 @@ impl Service {
     }
 
     /// Whether a request begins a connection, rather than being one of those that an earlier one
-    /// has begun: when middleware need look at who it is from, and what it finds is kept in the
-    /// [`Handshake`](crate::Handshake).
+    /// has begun, or a preflight: when middleware need look at who it is from, and what it finds is
+    /// kept in the [`Handshake`](crate::Handshake).
     ///
     /// ```
     /// use tower_socketio::SocketIo;
     ///
     /// let service = SocketIo::builder().build().service();
-    /// assert!(service.begins_connection(&"/socket.io/?EIO=4&transport=polling".parse()?));
-    /// assert!(!service.begins_connection(&"/socket.io/?EIO=4&transport=polling&sid=abc".parse()?));
-    /// # Ok::<(), http::uri::InvalidUri>(())
+    /// let begins = |uri: &str| service.begins_connection(&http::Method::GET, &uri.parse().unwrap());
+    /// assert!(begins("/socket.io/?EIO=4&transport=polling"));
+    /// assert!(!begins("/socket.io/?EIO=4&transport=polling&sid=abc"));
     /// ```
-    pub fn begins_connection(&self, uri: &Uri) -> bool {
-        self.engine.begins_connection(uri)
+    pub fn begins_connection(&self, method: &Method, uri: &Uri) -> bool {
+        // A WebSocket over HTTP/2 is a CONNECT.
+        matches!(*method, Method::GET | Method::CONNECT) && self.engine.begins_connection(uri)
     }
 
     /// Whether a request wants to become a WebSocket, by HTTP/1.1 (RFC 6455) or HTTP/2 (RFC 8441):
@@ -292,7 +292,7 @@ where
     S: TowerService<Request<B>, Response = Response<C>>,
     B: Body<Data: Buf + Send> + Send + 'static,
 {
-    type Response = Response<Either<ResponseBody, C>>;
+    type Response = Response<LayeredBody<C>>;
     type Error = S::Error;
     type Future = LayeredFuture<S::Future>;
 
@@ -323,7 +323,7 @@ pin_project! {
     /// fails where the latter does.
     ///
     /// ```
-    /// # use http::{Request, Response, Uri, request::Parts};
+    /// # use http::{Method, Request, Response, Uri, request::Parts};
     /// use tower::Service;
     /// use tower_socketio::{Layered, LayeredFuture};
     ///
@@ -347,17 +347,17 @@ impl<F, C, E> Future for LayeredFuture<F>
 where
     F: Future<Output = Result<Response<C>, E>>,
 {
-    type Output = Result<Response<Either<ResponseBody, C>>, E>;
+    type Output = Result<Response<LayeredBody<C>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project() {
             FutureProjection::Ours { future } => future.as_mut().poll(cx).map(|response| {
                 let Ok(response) = response;
-                Ok(response.map(|body| Either::Left(body)))
+                Ok(response.map(|body| LayeredBody::Ours { body }))
             }),
             FutureProjection::Inner { future } => future
                 .poll(cx)
-                .map_ok(|response| response.map(|body| Either::Right(body))),
+                .map_ok(|response| response.map(|body| LayeredBody::Inner { body })),
         }
     }
 }
@@ -365,5 +365,58 @@ where
 impl<F> fmt::Debug for LayeredFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LayeredFuture").finish_non_exhaustive()
+    }
+}
+
+pin_project! {
+    /// The body of a [`Layered`] service's response: the endpoint's, or the other service's.
+    ///
+    /// ```
+    /// use http_body::Body as _;
+    /// use tower_socketio::LayeredBody;
+    ///
+    /// assert!(LayeredBody::<String>::default().is_end_stream());
+    /// ```
+    #[project = BodyProjection]
+    #[derive(Debug)]
+    pub enum LayeredBody<B> {
+        #[doc(hidden)]
+        Ours { body: ResponseBody },
+        #[doc(hidden)]
+        Inner { #[pin] body: B },
+    }
+}
+
+/// Empty: middleware makes responses of its own of it.
+impl<B> Default for LayeredBody<B> {
+    fn default() -> Self {
+        let body = ResponseBody::default();
+        Self::Ours { body }
+    }
+}
+
+impl<B: Body<Data = Bytes>> Body for LayeredBody<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project() {
+            BodyProjection::Ours { body } => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            BodyProjection::Inner { body } => body.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Ours { body } => body.is_end_stream(),
+            Self::Inner { body } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Ours { body } => body.size_hint(),
+            Self::Inner { body } => body.size_hint(),
+        }
     }
 }

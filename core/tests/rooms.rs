@@ -4,7 +4,7 @@ mod kit;
 
 use std::collections::BTreeSet;
 
-use kit::{Ws, idle};
+use kit::{Packet, Ws, idle};
 use proptest::{prelude::*, test_runner::TestRunner};
 use tower_socketio::{Broadcast, Socket, SocketIo};
 
@@ -85,7 +85,7 @@ async fn sockets_are_disconnected_by_room_with_or_without_their_connections() {
     io.to("a").except(sockets[1].id()).disconnect_sockets(false);
     assert_eq!(first.texts().await, ["41"]);
     io.to("a").disconnect_sockets(true);
-    second.end().await;
+    assert_eq!(second.end().await, [Packet::Text("41".to_owned())]);
     assert_eq!(sockets.map(|socket| socket.is_connected()), [false, false, true]);
     assert_eq!(io.clients_count(), 2);
     assert!(third.texts().await.is_empty());

@@ -353,6 +353,9 @@ async fn requests_that_begin_a_connection_are_told_from_those_of_one() {
         ("", false),
     ] {
         let uri = format!("/socket.io/{query}").parse().unwrap();
-        assert_eq!(service.begins_connection(&uri), begins, "{query}");
+        for (method, may) in [(Method::GET, true), (Method::CONNECT, true), (Method::OPTIONS, false)] {
+            let found = service.begins_connection(&method, &uri);
+            assert_eq!(found, begins && may, "{method} {query}");
+        }
     }
 }

@@ -1,6 +1,8 @@
 // Headless Chromium and pages served from an origin that is not the server's.
+import assert from 'node:assert/strict';
 import http from 'node:http';
 import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -40,11 +42,11 @@ export async function serveFiles(files) {
 }
 
 /**
- * Opens `url` in a fresh page. `page.problems` collects what the page logged as an error or threw;
- * the page and its cookies are gone when the test `t` ends.
+ * Opens `url` in a fresh page, with options of Playwright's for its context. `page.problems` collects what the page
+ * logged as an error or threw; the page and its cookies are gone when the test `t` ends.
  */
-export async function openPage(t, browser, url) {
-  const context = await browser.newContext();
+export async function openPage(t, browser, url, options) {
+  const context = await browser.newContext(options);
   t.after(() => context.close());
   const page = await context.newPage();
   page.problems = [];
@@ -53,4 +55,38 @@ export async function openPage(t, browser, url) {
   page.setDefaultTimeout(10_000);
   await page.goto(url, { waitUntil: 'load' });
   return page;
+}
+
+/** Waits until what `read` gives is `wanted`. */
+export async function eventually(read, wanted, ms = 15_000) {
+  const end = performance.now() + ms;
+  for (;;) {
+    const got = await read();
+    try {
+      return assert.deepEqual(got, wanted);
+    } catch (error) {
+      if (performance.now() > end) throw error;
+    }
+    await new Promise((done) => setTimeout(done, 25));
+  }
+}
+
+const ARTIFACTS = fileURLToPath(new URL('../artifacts/', import.meta.url));
+
+/** Takes a picture of the page, for people to look at: tests/artifacts/NAME.png. */
+export const picture = (page, name) => page.screenshot({ path: `${ARTIFACTS}${name}.png`, animations: 'disabled' });
+
+export const PHONE = { viewport: { width: 390, height: 780 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+
+/** Takes pictures of the page at its size and, in the other colour scheme, as a phone shows it, where nothing overflows. */
+export async function pictures(page, name) {
+  await picture(page, name);
+  const size = page.viewportSize();
+  await page.setViewportSize(PHONE.viewport);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await picture(page, `${name}-phone-dark`);
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(over <= 0, `the page is ${over} px wider than a phone`);
+  await page.setViewportSize(size);
+  await page.emulateMedia({ colorScheme: 'light' });
 }

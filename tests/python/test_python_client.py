@@ -1,7 +1,7 @@
 """python-socketio's sync and async clients against contract `app`, over each way of connecting.
 
 Run: python -m unittest tests/python/test_python_client.py
-The server's command is SERVER_AXUM, by default target/debug/server-axum.
+The server's command is SERVER, by default target/debug/server-axum.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ import socketio
 engineio.payload.Payload.max_decode_packets = 1_000
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-COMMAND = shlex.split(os.environ.get("SERVER_AXUM", str(ROOT / "target/debug/server-axum")))
+COMMAND = shlex.split(os.environ.get("SERVER", str(ROOT / "target/debug/server-axum")))
 PATIENCE = 10
 BIG = 900 * 1024
 

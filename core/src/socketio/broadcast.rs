@@ -124,8 +124,9 @@ impl Broadcast {
         Ok(())
     }
 
-    /// Disconnects them from the namespace, with `server namespace disconnect`; with `close`, ends their
-    /// connections, whatever other namespaces they are in.
+    /// Disconnects them from the namespace, with `server namespace disconnect`, so that they do not
+    /// come back by themselves; with `close`, ends their connections too, whatever other namespaces
+    /// they are in.
     ///
     /// ```
     /// let io = tower_socketio::SocketIo::builder().build();
@@ -134,10 +135,9 @@ impl Broadcast {
     /// ```
     pub fn disconnect_sockets(self, close: bool) {
         self.namespace.rooms.select(&self.selection, |socket| {
+            socket.disconnect();
             if close {
                 socket.close();
-            } else {
-                socket.disconnect();
             }
         });
     }

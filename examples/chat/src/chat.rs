@@ -1,13 +1,13 @@
 //! The chat itself: who is here, in which room, and what was said. It knows the rules and no
-//! network; `main.rs` asks it and tells the clients.
+//! network; `lib.rs` asks it and tells the clients.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     time::SystemTime,
 };
 
-use axum_socketio::Sid;
 use serde::Serialize;
+use tower_socketio::Sid;
 
 /// These rooms are always there.
 const DEFAULT_ROOMS: [&str; 3] = ["lobby", "rust", "tea-room"];

@@ -1,15 +1,9 @@
 //! Requests and responses between actix-web, whose types are those of http 0.2, and the core, whose
 //! types are those of http 1.
 
-use std::{
-    convert::Infallible,
-    pin::Pin,
-    task::{Context, Poll},
-};
-
 use actix_web::{
     HttpRequest, HttpResponse,
-    body::{BodySize, MessageBody},
+    body::{MessageBody, SizedStream},
     error::{ErrorBadRequest, PayloadError},
     http::{
         StatusCode,
@@ -21,7 +15,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use http::{Version, header::CONTENT_LENGTH, request::Parts};
 use http_body::{Body, Frame};
-use http_body_util::StreamBody;
+use http_body_util::{BodyExt as _, StreamBody};
 use tower_socketio::{PeerAddr, ResponseBody};
 
 pub(crate) fn request(request: &HttpRequest) -> actix_web::Result<Parts> {
@@ -48,12 +42,19 @@ pub(crate) fn request_body(payload: web::Payload) -> impl Body<Data = Bytes, Err
     StreamBody::new(payload.into_inner().map_ok(Frame::data))
 }
 
-/// The same with that body, and all headers but the length, which actix-web knows from it.
 pub(crate) fn response(response: http::Response<ResponseBody>) -> HttpResponse {
     let (parts, body) = response.into_parts();
-    head(parts, PolledBody(body))
+    // The answer to a HEAD has the length of the body that it leaves out.
+    let told = parts
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok()?.parse().ok());
+    let length = told.unwrap_or(body.size_hint().lower());
+    head(parts, SizedStream::new(length, body.into_data_stream()))
 }
 
+/// The same with that body, and all headers but the length: actix-web has it from the body, and
+/// `Compress` changes it.
 pub(crate) fn head(parts: http::response::Parts, body: impl MessageBody + 'static) -> HttpResponse {
     let status = StatusCode::from_u16(parts.status.as_u16()).expect("it is a status there, too");
     let mut response = HttpResponse::with_body(status, body);
@@ -64,20 +65,4 @@ pub(crate) fn head(parts: http::response::Parts, body: impl MessageBody + 'stati
         );
     }
     response.map_into_boxed_body()
-}
-
-struct PolledBody(ResponseBody);
-
-impl MessageBody for PolledBody {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        let length = self.0.size_hint().exact();
-        length.map_or(BodySize::Stream, BodySize::Sized)
-    }
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        let frame = Pin::new(&mut self.0).poll_frame(cx);
-        frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap_or_default())))
-    }
 }

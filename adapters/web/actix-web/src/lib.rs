@@ -91,13 +91,11 @@ impl Scope {
 
     async fn answer(self: Rc<Self>, request: HttpRequest, payload: web::Payload) -> actix_web::Result<HttpResponse> {
         let mut parts = convert::request(&request)?;
-        if self.service.begins_connection(&parts.uri) {
+        if self.service.begins_connection(&parts.method, &parts.uri) {
             for extend in &self.extensions {
                 parts.extensions = extend(request.clone(), parts.extensions).await?;
             }
         }
-        // Nothing of the request is kept while a poll is held.
-        drop(request);
         if !Service::asks_for_websocket(&parts) {
             let body = convert::request_body(payload);
             return Ok(convert::response(self.service.handle(parts, body).await));
@@ -112,12 +110,9 @@ impl Scope {
 impl HttpServiceFactory for Scope {
     fn register(self, config: &mut AppService) {
         let path = self.service.path();
-        let patterns = match path {
-            "" => vec!["/{tail:.*}".to_owned()],
-            path => vec![path.to_owned(), format!("{path}/{{tail:.*}}")],
-        };
+        let patterns = [path.to_owned(), format!("{path}/{{tail:.*}}")];
         let scope = Rc::new(self);
-        web::resource(patterns)
+        web::resource(patterns.to_vec())
             .to(move |request, payload| scope.clone().answer(request, payload))
             .register(config);
     }

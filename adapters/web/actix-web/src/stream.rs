@@ -17,7 +17,48 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const WRITE: usize = 64 * 1024;
 
 /// What is written and not yet yielded by the body.
-pub(crate) type Written = Rc<RefCell<BytesMut>>;
+#[derive(Clone, Default)]
+pub(crate) struct Written(Rc<RefCell<BytesMut>>);
+
+thread_local! {
+    /// For whoever writes next: a client keeps no buffer while it is idle.
+    static SPARE: RefCell<BytesMut> = RefCell::default();
+}
+
+impl Written {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
+    /// Whether the life has to wait until it is taken.
+    pub(crate) fn is_full(&self) -> bool {
+        self.0.borrow().len() == WRITE
+    }
+
+    pub(crate) fn take(&self) -> Bytes {
+        let mut buffer = self.0.take();
+        let bytes = buffer.split().freeze();
+        if !bytes.is_empty() {
+            // actix-web copies what is yielded, and drops it: then all of this buffer is free again.
+            SPARE.set(buffer);
+        }
+        bytes
+    }
+
+    /// As much as there is room for; returns how much that is.
+    pub(crate) fn put(&self, slices: &[IoSlice<'_>]) -> usize {
+        let mut written = self.0.borrow_mut();
+        if written.is_empty() {
+            *written = SPARE.take();
+        }
+        let before = written.len();
+        for slice in slices {
+            let room = WRITE - written.len();
+            written.extend_from_slice(&slice[..slice.len().min(room)]);
+        }
+        written.len() - before
+    }
+}
 
 pub(crate) struct Stream {
     payload: Payload,
@@ -62,15 +103,9 @@ impl AsyncWrite for Stream {
         _: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut written = self.written.borrow_mut();
-        let before = written.len();
-        for slice in slices {
-            let room = WRITE - written.len();
-            written.extend_from_slice(&slice[..slice.len().min(room)]);
-        }
-        match written.len() - before {
+        match self.written.put(slices) {
             0 => Poll::Pending,
-            more => Poll::Ready(Ok(more)),
+            written => Poll::Ready(Ok(written)),
         }
     }
 

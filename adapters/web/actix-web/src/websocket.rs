@@ -71,7 +71,14 @@ impl<F: Future<Output = ()> + 'static> MessageBody for Body<F> {
         let poller = &self.carried.poller;
         poller.body.register(cx.waker());
         poller.set_body_waits(false);
+        // It is polled again for having yielded something: mostly nothing else has happened.
+        if !poller.woken() && self.carried.written.is_empty() {
+            return Poll::Pending;
+        }
         let life = self.carried.poll();
+        if self.carried.written.is_full() {
+            poller.woken.store(true, SeqCst);
+        }
         let written = self.carried.written.take();
         if written.is_empty() {
             return life.map(|()| None);
@@ -82,7 +89,7 @@ impl<F: Future<Output = ()> + 'static> MessageBody for Body<F> {
             let stand_in = stand_in(Rc::downgrade(&self.carried));
             self.stand_in = Some(tokio::task::spawn_local(stand_in).abort_handle());
         }
-        Poll::Ready(Some(Ok(written.freeze())))
+        Poll::Ready(Some(Ok(written)))
     }
 }
 
@@ -120,7 +127,10 @@ struct Carried<F> {
 
 impl<F: Future<Output = ()>> Carried<F> {
     fn new(life: F, written: Written) -> Rc<Self> {
-        let poller = Arc::new(Poller::default());
+        let poller = Arc::new(Poller {
+            woken: true.into(),
+            ..Poller::default()
+        });
         Rc::new(Self {
             life: RefCell::new(Some(Box::pin(life))),
             written,
@@ -136,6 +146,8 @@ impl<F: Future<Output = ()>> Carried<F> {
         };
         self.poller.woken.store(false, SeqCst);
         ready!(life.as_mut().poll(&mut Context::from_waker(&self.waker)));
+        // For whoever polls next, to hear of it.
+        self.poller.woken.store(true, SeqCst);
         *slot = None;
         Poll::Ready(())
     }
@@ -148,6 +160,7 @@ struct Poller {
     stand_in: AtomicWaker,
     /// Whether the body may wait for what it yielded to be written.
     body_waits: AtomicBool,
+    /// Whether there may be something to do since the life was polled.
     woken: AtomicBool,
 }
 
@@ -156,10 +169,14 @@ impl Poller {
         self.body_waits.load(SeqCst)
     }
 
+    fn woken(&self) -> bool {
+        self.woken.load(SeqCst)
+    }
+
     fn set_body_waits(&self, waits: bool) {
         self.body_waits.store(waits, SeqCst);
         // The body was woken just before, and may not come.
-        if waits && self.woken.load(SeqCst) {
+        if waits && self.woken() {
             self.stand_in.wake();
         }
     }
@@ -172,3 +189,6 @@ impl Wake for Poller {
         poller.wake();
     }
 }
+
+#[cfg(test)]
+mod tests;

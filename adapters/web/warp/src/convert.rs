@@ -5,7 +5,7 @@ use std::{convert::Infallible, net::SocketAddr};
 
 use bytes::Buf;
 use futures_util::TryStreamExt;
-use http::{HeaderMap, HeaderValue, Method, Request, Uri, header::HOST, uri::Authority};
+use http::{HeaderMap, HeaderValue, Method, Request, Uri, Version, header::HOST, uri::Authority};
 use http_body::{Body, Frame};
 use http_body_util::{BodyDataStream, StreamBody};
 use hyper::{ext::Protocol, upgrade::OnUpgrade};
@@ -24,11 +24,16 @@ pub(crate) fn request()
         .and(warp::addr::remote())
         .and(warp::body::stream())
         .map(
-            |method: Method, uri, headers, upgrade, protocol, peer: Option<SocketAddr>, body| {
+            |method: Method, uri, headers, upgrade: Option<_>, protocol, peer: Option<SocketAddr>, body| {
                 let mut request = Request::new(StreamBody::new(TryStreamExt::map_ok(body, Frame::data)));
                 *request.method_mut() = method;
                 *request.uri_mut() = uri;
                 *request.headers_mut() = headers;
+                // warp does not tell the version. A request that hyper will not upgrade must not be taken for one of
+                // HTTP/1.1, which can become a WebSocket.
+                if upgrade.is_none() {
+                    *request.version_mut() = Version::HTTP_10;
+                }
                 put::<OnUpgrade, _>(&mut request, upgrade);
                 put::<Protocol, _>(&mut request, protocol);
                 put(&mut request, peer.map(PeerAddr));

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+use http::Method;
+use hyper::ext::Protocol;
 pub use tower_socketio::*;
 use warp::{Filter, filters::BoxedFilter, reply::Response};
 
 mod convert;
 
-/// The endpoint at its path, as a filter for [`warp::serve`]: to be combined with others by `or`,
+/// The endpoint at its path, as a filter for `warp::serve`: to be combined with others by `or`,
 /// put behind a prefix by `and`, and wrapped by `with`. `io` is a `&SocketIo`, or a
 /// `&engine::Engine` for raw Engine.IO.
 ///
@@ -72,16 +74,28 @@ where
 fn beneath(path: &str) -> BoxedFilter<()> {
     path.split('/')
         .filter(|segment| !segment.is_empty())
-        .fold(warp::any().boxed(), |above, segment| {
+        .fold(has_path().boxed(), |above, segment| {
             above.and(warp::path(segment.to_owned())).boxed()
         })
 }
 
+/// Matches all requests but a proxy's `CONNECT`, which has no path, and at which warp's filters for the whole path panic.
+fn has_path() -> impl Filter<Extract = (), Error = warp::Rejection> + Clone {
+    warp::method()
+        .and(warp::ext::optional::<Protocol>())
+        .and_then(|method, protocol: Option<_>| {
+            let matches = method != Method::CONNECT || protocol.is_some();
+            std::future::ready(matches.then_some(()).ok_or_else(warp::reject))
+        })
+        .untuple_one()
+}
+
 /// Matches the requests that begin a connection, or those that do not.
 fn begins_connection(service: Service, begins: bool) -> impl Filter<Extract = (), Error = warp::Rejection> + Clone {
-    convert::uri()
-        .and_then(move |uri| {
-            let matches = service.begins_connection(&uri) == begins;
+    warp::method()
+        .and(convert::uri())
+        .and_then(move |method, uri| {
+            let matches = service.begins_connection(&method, &uri) == begins;
             std::future::ready(matches.then_some(()).ok_or_else(warp::reject))
         })
         .untuple_one()

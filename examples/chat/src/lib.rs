@@ -1,73 +1,27 @@
-//! A chat with rooms, for the browser.
+//! A chat with rooms, for the browser: all of it that is no web framework's.
 //!
-//! Run it, from the root of the repository:
-//!
-//! ```sh
-//! npm ci --prefix examples/chat   # once: the Socket.IO client for the page
-//! cargo run -p chat
-//! ```
-//!
-//! and open <http://127.0.0.1:3000> in two tabs. `PORT` and `HOST` in the environment change the
-//! address; port 0 takes a free one.
-//!
-//! This file is the server: its handlers and how it is mounted on axum. The rules of the chat are
-//! in `chat.rs`; the page is in `public`, and `public/chat.js` begins with a list of all events.
+//! This file has the handlers of its sockets. The rules of the chat are in `chat.rs`; the page is in
+//! `public`, and `public/chat.js` begins with a list of all events.
 
 mod chat;
 
-use std::{
-    env,
-    error::Error,
-    process::ExitCode,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::Router;
-use axum_socketio::{Ack, Args, Data, EncodeError, EventError, Namespace, Sid, Socket, SocketIo, State};
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
-use tower_http::services::ServeDir;
+use start::Failure;
+use tower_socketio::{Ack, Args, Data, EncodeError, EventError, Namespace, Sid, Socket, SocketIo, State};
 
 use crate::chat::{Chat, Refused, RoomSize, RoomView};
 
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/public");
-const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/node_modules/socket.io-client/dist");
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    match serve().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn serve() -> Result<(), Box<dyn Error>> {
-    // These three lines put Socket.IO next to everything else that the application serves.
-    let io = socket_io()?;
-    let page = Router::new().fallback_service(ServeDir::new(PAGE));
-    let app = page.merge(axum_socketio::mount(&io));
-
-    let listener = TcpListener::bind((host(), port()?)).await?;
-    println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(listener, app)
-        .with_graceful_shutdown(async move {
-            asked_to_stop().await;
-            io.close().await;
-        })
-        .await?;
-    Ok(())
-}
+/// The directory of the page.
+pub const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/public");
 
 /// The server with its handlers. Every handler asks for what it needs by its parameters.
-fn socket_io() -> Result<SocketIo, Box<dyn Error>> {
-    let io = SocketIo::builder()
-        .state(SharedChat::default())
-        .serve_client(CLIENT)
-        .map_err(|error| format!("the page's client is missing: run `npm ci` in examples/chat\n({error})"))?
-        .build();
+///
+/// # Errors
+/// When the page's client is not installed.
+pub fn socket_io() -> Result<SocketIo, Failure> {
+    let io = start::with_client(SocketIo::builder().state(SharedChat::default()))?.build();
     io.of("/")
         .on("login", login)
         .on("join", join)
@@ -250,36 +204,5 @@ impl<T> Reply<T> {
             value: None,
             error: Some(why),
         })
-    }
-}
-
-fn host() -> String {
-    env::var("HOST").unwrap_or_else(|_| "127.0.0.1".to_owned())
-}
-
-fn port() -> Result<u16, String> {
-    let Ok(port) = env::var("PORT") else {
-        return Ok(3000);
-    };
-    port.parse()
-        .map_err(|_| format!("PORT is `{port}`, which is no port number"))
-}
-
-/// Ctrl-C, or the signal by which process managers ask.
-async fn asked_to_stop() {
-    #[cfg(unix)]
-    let terminate = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::terminate())
-            .expect("signals can be listened to")
-            .recv()
-            .await
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate => {}
     }
 }

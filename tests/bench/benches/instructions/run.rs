@@ -1,0 +1,96 @@
+//! A server under test, run by callgrind.
+
+use std::{
+    env, fs,
+    io::{self, BufRead as _, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use bench::{Client, frame};
+
+/// Where `cargo build` puts the servers' release builds: beside this program's.
+fn release() -> PathBuf {
+    let program = env::current_exe().expect("this program has a path");
+    let folder = program.ancestors().nth(2).expect("it is in `deps`");
+    folder.to_owned()
+}
+
+pub(crate) fn build(servers: &[&str]) -> Result<(), String> {
+    let status = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()))
+        .args(["build", "--release"])
+        .args(servers.iter().flat_map(|server| ["-p", server]))
+        .status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err("the servers cannot be built".to_owned()),
+    }
+}
+
+/// All instructions that a server takes, from its start to its end, for so many echoes.
+pub(crate) fn instructions(server: &str, depth: u16, echoes: u16) -> Result<f64, String> {
+    let counts = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("callgrind.{server}.{depth}"));
+    let process = Command::new("valgrind")
+        .args(["--quiet", "--tool=callgrind"])
+        .arg(format!("--callgrind-out-file={}", counts.display()))
+        .arg(release().join(server))
+        .args(["--contract", "load", "--port", "0"])
+        // Who wakes whom would differ from run to run.
+        .env("TOKIO_WORKER_THREADS", "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("valgrind does not run: {error}; install it"))?;
+    let mut running = Running(process);
+    let address = running.address().ok_or_else(|| format!("{server} does not listen"))?;
+    echo(address, depth, echoes).map_err(|error| format!("{server} does not echo: {error}"))?;
+    running
+        .stop()
+        .map_err(|error| format!("{server} does not stop: {error}"))?;
+    total(&counts).ok_or_else(|| format!("there is no total in {}", counts.display()))
+}
+
+/// Sends so many messages at once, and again when they have all come back.
+fn echo(server: SocketAddr, depth: u16, echoes: u16) -> io::Result<()> {
+    let mut client = Client::connect(server, "")?;
+    let packet = format!(r#"42["echo","{}"]"#, "x".repeat(64));
+    let frames = frame(&packet).repeat(depth.into());
+    for _ in 0..echoes / depth {
+        client.send(&frames)?;
+        for _ in 0..depth {
+            assert_eq!(client.receive()?, packet.as_bytes());
+        }
+    }
+    Ok(())
+}
+
+fn total(counts: &Path) -> Option<f64> {
+    let text = fs::read_to_string(counts).ok()?;
+    let total = text.lines().find_map(|line| line.strip_prefix("totals: "))?;
+    total.trim().parse().ok()
+}
+
+struct Running(Child);
+
+impl Running {
+    fn address(&mut self) -> Option<SocketAddr> {
+        let mut line = String::new();
+        BufReader::new(self.0.stdout.take()?).read_line(&mut line).ok()?;
+        line.trim_end().strip_prefix("listening on http://")?.parse().ok()
+    }
+
+    /// Interrupts it: killed, it would leave no counts.
+    fn stop(&mut self) -> io::Result<()> {
+        Command::new("kill").args(["-INT", &self.0.id().to_string()]).status()?;
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already unless something failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
