@@ -3,7 +3,7 @@
 mod kit;
 
 use kit::{Log, Polling, Ws, idle, secs};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tower_socketio::{DisconnectReason, Socket, SocketIo, State};
 
 const OUTBOX: usize = 10_000;
@@ -59,6 +59,23 @@ async fn a_websocket_that_never_reads_is_cut_off_when_its_outbox_is_full_and_nob
     assert_eq!(other.texts().await, (0..=emitted).map(event).collect::<Vec<_>>());
     slow.vanish().await;
     assert!(log.take().is_empty(), "it left once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_that_reads_late_gets_at_once_what_was_sent_meanwhile() {
+    let (io, log) = server();
+    let mut late = Ws::open_with(&io, PIPE).await;
+    late.connect("/").await;
+    for n in 0..5 {
+        emit(&io, n, false);
+        idle().await;
+    }
+    let start = Instant::now();
+    for n in 0..5 {
+        assert_eq!(late.text().await, event(n));
+    }
+    assert!(start.elapsed() < secs(1), "nothing had to wake it");
+    assert!(log.take().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -307,11 +307,12 @@ impl Connection {
     }
 
     /// The owner goes to sleep, to be woken by the next change; `false` when something changed
-    /// during its turn. `writable`: the transport has written all it took and could write more.
+    /// during its turn, or when it could write what waits. `writable`: the transport has written all
+    /// it took and could write more.
     pub(super) fn park(&self, waker: &Waker, writable: bool) -> bool {
         let mut state = self.lock();
         state.writable = writable;
-        if state.dirty {
+        if state.dirty || (writable && !state.outbox.is_empty()) {
             return false;
         }
         state.waker = Some(waker.clone());
