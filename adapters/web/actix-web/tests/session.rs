@@ -347,6 +347,7 @@ async fn logging_out_disconnects_the_sockets_of_the_user() {
     let mut bens = server.websocket_with("/socket.io/", &[("cookie", &ben)]).await;
     request_with(&server, Method::POST, "/logout", &ada).await;
     for client in &mut adas {
+        assert_eq!(client.hear().await, "41");
         client.ends().await;
     }
     assert_eq!(bens.ask("who").await, "ben");

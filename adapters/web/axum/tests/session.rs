@@ -89,6 +89,7 @@ async fn logging_out_disconnects_all_sockets_of_that_user_and_of_no_other() {
     let mut other = server.join(&ben).await;
     server.post("/logout", &ada, "").await;
     for tab in &mut tabs {
+        assert_eq!(tab.hear().await, "41");
         tab.ends().await;
     }
     other.say(r#"420["who"]"#).await;
