@@ -165,7 +165,8 @@ impl Service {
     fn tail<'a>(&self, path: &'a str) -> &'a str {
         let endpoint = self.path();
         if endpoint.is_empty() {
-            return path;
+            // Whatever stands before it is a prefix of the application's.
+            return &path[path.rfind('/').unwrap_or(0)..];
         }
         path.match_indices(endpoint)
             .map(|(at, endpoint)| &path[at + endpoint.len()..])

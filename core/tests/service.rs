@@ -81,6 +81,10 @@ async fn the_service_finds_what_follows_its_path_below_any_prefix() {
     ] {
         assert_eq!(call(io.service(), get(path)).await.1.status, 400, "{path}");
     }
+    let root = SocketIo::builder().path("/").serve_client(dist).unwrap().build();
+    for path in ["/socket.io.min.js", "/api/v1/socket.io.min.js"] {
+        assert_eq!(call(root.service(), get(path)).await.1.status, 200, "{path}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
