@@ -117,10 +117,11 @@ async fn a_shutdown_that_does_not_close_waits_for_websockets() {
     stopped.unwrap();
 }
 
-/// Run by the test below, in a process of its own that may be told to stop.
+/// The variable that makes the test below the process that it tells to stop.
 #[cfg(unix)]
-#[actix_web::test]
-#[ignore = "runs until it is told to stop"]
+const AS_SERVER: &str = "SERVE_UNTIL_TOLD_TO_STOP";
+
+#[cfg(unix)]
 async fn serve_until_told_to_stop() {
     let (io, mut leaves) = with_leaves(SocketIo::builder());
     let mounted = io.clone();
@@ -143,8 +144,16 @@ async fn a_process_that_is_told_to_stop_says_goodbye_first() {
         process::{Command, Stdio},
     };
 
+    if std::env::var_os(AS_SERVER).is_some() {
+        return serve_until_told_to_stop().await;
+    }
     let mut process = Command::new(std::env::current_exe().unwrap())
-        .args(["serve_until_told_to_stop", "--exact", "--ignored", "--nocapture"])
+        .args([
+            "a_process_that_is_told_to_stop_says_goodbye_first",
+            "--exact",
+            "--nocapture",
+        ])
+        .env(AS_SERVER, "1")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
