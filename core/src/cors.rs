@@ -17,7 +17,7 @@ use std::time::Duration;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, HOST, ORIGIN, VARY,
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_LENGTH, HOST, ORIGIN, REFERER, VARY,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -332,6 +332,19 @@ impl Cors {
         }
     }
 
+    /// Whether a request that may be a `<script>` or a form of another page may be answered. It names no
+    /// origin: a browser tells by its referrer of which page it is, and newer ones whether that is
+    /// another site's.
+    pub(crate) fn admits_script(&self, parts: &Parts) -> bool {
+        let referrer = parts.headers.get(REFERER).and_then(|referrer| referrer.to_str().ok());
+        if let Some(origin) = referrer.and_then(origin_of) {
+            return self.rules.iter().any(|rule| rule.allows(origin, parts)) || self.is_same_origin(origin, parts);
+        }
+        let site = parts.headers.get("sec-fetch-site");
+        site.is_none_or(|site| site == "same-origin" || site == "none")
+            || self.rules.iter().any(|rule| rule.allows("null", parts))
+    }
+
     /// Writes what the browser must know on any answer to the request that `verdict` is about,
     /// errors included.
     pub(crate) fn write_headers(&self, verdict: &Verdict, headers: &mut HeaderMap) {
@@ -478,6 +491,13 @@ fn forwarded_host(headers: &HeaderMap) -> Option<&str> {
     let hosts = headers.get("x-forwarded-host")?.to_str().ok()?;
     let first = hosts.split(',').next()?.trim();
     (!first.is_empty()).then_some(first)
+}
+
+/// The origin of a URL.
+fn origin_of(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    Some(&url[..scheme.len() + "://".len() + authority.len()])
 }
 
 /// What the browser asks for, if it is a list of header names.

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use bytes::Bytes;
 
 use crate::{
-    engine::{Decoder, Generation, read_route},
+    engine::{Decoder, Generation, Posted, read_route},
     socketio::read_packet,
 };
 
@@ -36,14 +36,20 @@ pub fn websocket(data: &[u8]) {
     }
 }
 
-/// A polling payload.
+/// A polling payload, of every generation.
 pub fn payload(data: &[u8]) {
-    let Ok(payload) = std::str::from_utf8(data) else { return };
-    let mut at = 0;
-    while let Some(rest) = payload.get(at..) {
-        let (_, length) = Generation::Eio4.decode_first(rest);
-        assert!(length > 0, "no progress");
-        at += length;
+    let text = std::str::from_utf8(data).ok().map(|text| Posted::Text(text.to_owned()));
+    for payload in text.into_iter().chain([Posted::Binary(data.to_vec())]) {
+        for generation in Generation::ALL {
+            let mut at = 0;
+            while let Some((_, next)) = generation.decode_next(&payload, at) {
+                assert!(next > at || data.is_empty(), "no progress");
+                if next == at {
+                    break;
+                }
+                at = next;
+            }
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::Full;
 use kit::{Answer, Log, Polling, UPGRADE, request};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
-use tower_socketio::{Cors, Extension, Handshake, PeerAddr, SocketIo, SocketIoBuilder, Transport};
+use tower_socketio::{Cors, Extension, Generation, Handshake, PeerAddr, SocketIo, SocketIoBuilder, Transport};
 
 const PEER: PeerAddr = PeerAddr(std::net::SocketAddr::V4(std::net::SocketAddrV4::new(
     std::net::Ipv4Addr::LOCALHOST,
@@ -120,7 +120,7 @@ async fn a_handshake_says_what_the_client_must_know() {
 
 #[tokio::test(start_paused = true)]
 async fn requests_that_break_the_rules_are_refused_with_the_reference_servers_codes() {
-    let io = SocketIo::builder().build();
+    let io = SocketIo::builder().generations([Generation::Eio4]).build();
     let client = Polling::open(&io).await;
     let session = |query: &str| format!("/socket.io/?{query}&sid={}", client.sid);
     let unknown = |sid: &str| format!("{HANDSHAKE}&sid={sid}");
@@ -226,7 +226,7 @@ async fn answers_of_a_session_are_never_cached() {
 #[tokio::test(start_paused = true)]
 async fn a_websocket_that_breaks_the_rules_is_refused_in_plain_words() {
     const WEBSOCKET: &str = "/socket.io/?EIO=4&transport=websocket";
-    let io = SocketIo::builder().build();
+    let io = SocketIo::builder().generations([Generation::Eio4]).build();
     let with = |name: &'static str, value: &'static str| {
         let mut headers = UPGRADE.to_vec();
         headers.retain(|(kept, _)| *kept != name);

@@ -166,7 +166,7 @@ impl State {
             .rooms
             .get_mut(room)
             .map(|members| Group::Members(members.snapshot()));
-        let own = Sid::parse(room).and_then(|id| self.all.sockets.get(&id).cloned());
+        let own = Sid::parse_socket(room).and_then(|id| self.all.sockets.get(&id).cloned());
         joined.into_iter().chain(own.map(Group::One))
     }
 }

@@ -532,3 +532,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn scripts_of_other_pages_are_admitted_where_the_page_is() {
+    let own = Cors::same_origin();
+    let partner = Cors::origins(["https://partner.example"]);
+    #[rustfmt::skip]
+    let cases = [
+        // Referer, Sec-Fetch-Site, alone?, with the partner?
+        (None, None, true, true),
+        (None, Some("same-origin"), true, true),
+        (None, Some("none"), true, true),
+        (None, Some("same-site"), false, false),
+        (None, Some("cross-site"), false, false),
+        (Some("https://server.example/a?b#c"), None, true, true),
+        (Some("https://server.example/"), Some("same-origin"), true, true),
+        (Some("https://partner.example/page"), Some("cross-site"), false, true),
+        (Some("https://partner.example"), None, false, true),
+        (Some("https://evil.example/https://partner.example/"), None, false, false),
+        (Some("https://evil.example/"), Some("same-origin"), false, false),
+        (Some("nonsense"), Some("cross-site"), false, false),
+    ];
+    for (referrer, site, alone, with_partner) in cases {
+        let mut headers = vec![("host", "server.example")];
+        headers.extend(referrer.map(|referrer| ("referer", referrer)));
+        headers.extend(site.map(|site| ("sec-fetch-site", site)));
+        let parts = request(&headers);
+        let admitted = (own.admits_script(&parts), partner.admits_script(&parts));
+        assert_eq!(admitted, (alone, with_partner), "{referrer:?} {site:?}");
+    }
+}

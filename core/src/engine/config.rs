@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::runtime::Handle;
 
-use super::{conn::Timing, transport::Transport};
+use super::{conn::Timing, generation::Generation, transport::Transport};
 use crate::{client_bundle::ClientBundle, cors::Cors};
 
 /// The engine's settings. The defaults are the reference server's, save
@@ -16,7 +16,9 @@ use crate::{client_bundle::ClientBundle, cors::Cors};
 /// | setting | default |
 /// |---|---|
 /// | `path` | `/socket.io` |
+/// | `generations` | all |
 /// | `transports` | polling, WebSocket |
+/// | `jsonp` | off |
 /// | `ping_interval` | 25 s |
 /// | `ping_timeout` | 20 s |
 /// | `upgrade_timeout` | 10 s |
@@ -28,7 +30,9 @@ use crate::{client_bundle::ClientBundle, cors::Cors};
 #[derive(Debug, Clone)]
 pub(crate) struct EngineConfig {
     pub(crate) path: Box<str>,
+    pub(crate) generations: Vec<Generation>,
     pub(crate) transports: Vec<Transport>,
+    pub(crate) jsonp: bool,
     pub(crate) ping_interval: Duration,
     pub(crate) ping_timeout: Duration,
     pub(crate) upgrade_timeout: Duration,
@@ -49,7 +53,9 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             path: "/socket.io".into(),
+            generations: Generation::ALL.to_vec(),
             transports: vec![Transport::Polling, Transport::WebSocket],
+            jsonp: false,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
             upgrade_timeout: Duration::from_secs(10),
@@ -120,6 +126,44 @@ macro_rules! engine_settings {
         pub fn transports(mut self, transports: impl IntoIterator<Item = $crate::Transport>) -> Self {
             self.$($config).+.transports = transports.into_iter().collect();
             assert!(!self.$($config).+.transports.is_empty(), "at least one transport is needed");
+            self
+        }
+
+        /// The generations of clients that are served. Default: all.
+        ///
+        /// Clients of another are refused with status 400 and `Unsupported protocol version`, as the
+        /// reference server does.
+        ///
+        /// # Panics
+        /// When there are none.
+        ///
+        /// ```
+        /// use tower_socketio::{Generation, SocketIo};
+        ///
+        /// let io = SocketIo::builder().generations([Generation::Eio4]).build();
+        /// ```
+        #[must_use]
+        pub fn generations(mut self, generations: impl IntoIterator<Item = $crate::Generation>) -> Self {
+            self.$($config).+.generations = generations.into_iter().collect();
+            assert!(!self.$($config).+.generations.is_empty(), "at least one generation is needed");
+            self
+        }
+
+        /// Whether clients may poll by JSONP (`forceJSONP`, the last resort of clients 1.x and 2.x in
+        /// browsers without CORS). Default: no.
+        ///
+        /// Any page can load a script with its visitor's cookies and without an `Origin`, so that a
+        /// browser that says the request is `cross-site` is refused unless
+        /// [`cors`](Self::cors) lists the page it comes from.
+        ///
+        /// ```
+        /// use tower_socketio::SocketIo;
+        ///
+        /// let io = SocketIo::builder().jsonp(true).build();
+        /// ```
+        #[must_use]
+        pub fn jsonp(mut self, allowed: bool) -> Self {
+            self.$($config).+.jsonp = allowed;
             self
         }
 

@@ -10,10 +10,10 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    codec::frame::Frame,
+    codec::{PayloadForm, Posted, frame::Frame},
     conn::exchange::{Exchange, Overlap, RequestKind},
     driver::Life,
-    generation::Generation,
+    generation::{Generation, Profile},
     outbox::Outbox,
     reason::CloseReason,
     sid::Sid,
@@ -81,10 +81,10 @@ pub(super) enum Fill {
 
 /// What others ask of the task that owns the connection.
 pub(super) enum Request {
-    /// A GET wants the next payload.
-    Poll(oneshot::Sender<Payload>),
+    /// A GET wants the next payload, in that form.
+    Poll(PayloadForm, oneshot::Sender<Payload>),
     /// A POST brought packets; answered when they have been handled.
-    Post(String, oneshot::Sender<()>),
+    Post(Posted, oneshot::Sender<()>),
     /// A WebSocket wants to be the next transport.
     Probe(oneshot::Sender<Attempt>),
     ProbeGone,
@@ -151,6 +151,10 @@ impl Connection {
         self.0.generation
     }
 
+    pub(crate) fn profile(&self) -> Profile {
+        self.0.generation.profile()
+    }
+
     /// The transport in use at this moment: it may change once, from polling to WebSocket.
     ///
     /// ```
@@ -184,7 +188,7 @@ impl Connection {
     /// }
     /// ```
     pub fn send_binary(&self, bytes: &[u8]) {
-        self.send_frames([Frame::binary(bytes)].iter(), false);
+        self.send_frames([self.generation().binary(bytes)].iter(), false);
     }
 
     /// Sends what is queued, then closes the connection with that reason. Only the first reason

@@ -72,7 +72,7 @@ impl Life {
             connection.close(CloseReason::ServerShuttingDown);
         }
         Box::new(Self {
-            conn: Conn::new(now(), server.config.timing()),
+            conn: Conn::new(now(), connection.profile().heartbeat, server.config.timing()),
             connection,
             release_poll: false,
             server: server.clone(),
@@ -158,12 +158,16 @@ impl Life {
         }
     }
 
+    fn send_control(&self, signal: &Signal<'_>) {
+        self.connection
+            .send_control(self.connection.generation().control(signal));
+    }
+
     fn take_step(&mut self, step: Step) -> Received {
         match step {
             Step::Nothing | Step::Deliver => {}
-            Step::Ping => self
-                .connection
-                .send_control(self.connection.generation().control(&Signal::Ping(""))),
+            Step::Ping => self.send_control(&Signal::Ping("")),
+            Step::Pong => self.send_control(&Signal::Pong("")),
             Step::ReleasePoll => self.release_poll = true,
             Step::Close(reason) => {
                 self.close(reason);

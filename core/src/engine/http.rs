@@ -13,7 +13,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use http::{
     HeaderValue, Method, Response, StatusCode, Uri,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_XSS_PROTECTION},
     request::Parts,
 };
 use http_body::{Body, Frame, SizeHint};
@@ -22,13 +22,14 @@ use hyper::ext::Protocol;
 
 use super::{
     Engine, Shared,
+    codec::Posted,
     connection::Connection,
     driver::Life,
     generation::Generation,
     reason::CloseReason,
-    route::{Refusal, Route, Session},
+    route::{Dress, Refusal, Route, Session},
     transport::{
-        Transport,
+        Transport, jsonp,
         polling::{self, Carrier, Payload},
         websocket::{
             handshake::{self, Opening},
@@ -62,7 +63,7 @@ enum Content {
 impl Engine {
     /// Whether a request belongs to no session yet.
     pub(crate) fn begins_connection(&self, uri: &Uri) -> bool {
-        Route::read(uri.query(), &self.0.config.transports).is_ok_and(|route| route.session == Session::New)
+        Route::read(uri.query(), &self.0.config).is_ok_and(|route| route.session == Session::New)
     }
 
     /// Answers a request that is no WebSocket's. `tail` is what follows the endpoint's path.
@@ -121,6 +122,9 @@ impl Shared {
         B: Body<Data: Buf>,
     {
         let route = self.route(&parts, verdict)?;
+        if route.dress.jsonp.is_some() && !self.config.cors.admits_script(&parts) {
+            return Err(Refusal::Forbidden);
+        }
         let Some(connection) = self.session(&route)? else {
             return self.shake_hands(parts, &route, verdict).await;
         };
@@ -134,9 +138,9 @@ impl Shared {
             Method::GET => {
                 // Nothing of the request is kept while the poll is held.
                 drop((parts, body));
-                Ok(poll(&connection).await)
+                Ok(poll(&connection, route.dress).await)
             }
-            Method::POST => Ok(post(&connection, &parts, body, self.config.max_payload).await),
+            Method::POST => Ok(post(&connection, &parts, body, route.dress, self.config.max_payload).await),
             _ => Err(Refusal::BadRequest),
         }
     }
@@ -160,7 +164,7 @@ impl Shared {
         let life = Life::begin(self, Transport::Polling, Handshake::new(&mut parts, generation));
         let connection = life.connection.clone();
         self.runtime().spawn(Carrier::new(life));
-        Ok(poll(&connection).await)
+        Ok(poll(&connection, route.dress).await)
     }
 
     fn accept(
@@ -206,7 +210,7 @@ impl Shared {
     }
 
     fn route(&self, parts: &Parts, verdict: &Verdict) -> Result<Route, Refusal> {
-        let route = Route::read(parts.uri.query(), &self.config.transports)?;
+        let route = Route::read(parts.uri.query(), &self.config)?;
         if *verdict == Verdict::Malformed {
             return Err(Refusal::BadRequest);
         }
@@ -236,30 +240,38 @@ fn admit(route: &Route, verdict: &Verdict) -> Result<Generation, Refusal> {
     route.generation.ok_or(Refusal::UnsupportedProtocol)
 }
 
-async fn poll(connection: &Connection) -> Response<ResponseBody> {
-    match polling::poll(connection).await {
-        Ok(payload) => {
-            let length = payload.len();
-            let body = ResponseBody(Content::Payload(payload));
-            session_answer(StatusCode::OK, Some("text/plain; charset=UTF-8"), length, body)
-        }
-        Err(polling::Refused) => bad_request(),
+async fn poll(connection: &Connection, Dress { form, jsonp }: Dress) -> Response<ResponseBody> {
+    let Ok(mut payload) = polling::poll(connection, form).await else {
+        return bad_request();
+    };
+    let mut media_type = connection.generation().payload_type(form);
+    if let Some(index) = jsonp {
+        payload.wrap(|payload| jsonp::wrap(index, payload));
+        media_type = "text/javascript; charset=UTF-8";
     }
+    let length = payload.len();
+    let body = ResponseBody(Content::Payload(payload));
+    let mut response = session_answer(StatusCode::OK, Some(media_type), length, body);
+    if jsonp.is_some() {
+        // As the reference: it is a script by the client's own wish.
+        response
+            .headers_mut()
+            .insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
+    }
+    response
 }
 
-async fn post<B>(connection: &Connection, parts: &Parts, body: B, limit: usize) -> Response<ResponseBody>
+async fn post<B>(connection: &Connection, parts: &Parts, body: B, dress: Dress, limit: usize) -> Response<ResponseBody>
 where
     B: Body<Data: Buf>,
 {
     let Ok(post) = polling::post(connection) else {
         return bad_request();
     };
-    // Binary payloads are the older generation's.
-    if parts
-        .headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind == "application/octet-stream")
-    {
+    let media_type = parts.headers.get(CONTENT_TYPE);
+    let is_binary = media_type.is_some_and(|kind| kind == "application/octet-stream");
+    let generation = connection.generation();
+    if is_binary && !generation.posts_bytes() {
         return bad_request();
     }
     let payload = match collect(body, limit).await {
@@ -270,8 +282,18 @@ where
         }
         Err(Incomplete::Broken) => return bad_request(),
     };
-    let handled = if let Ok(payload) = String::from_utf8(payload) {
-        post.handle(payload).await
+    let posted = if is_binary {
+        Some(Posted::Binary(payload))
+    } else {
+        let text = String::from_utf8(payload).ok();
+        let text = match dress.jsonp {
+            Some(_) => text.and_then(|form| jsonp::unwrap(&form)),
+            None => text,
+        };
+        text.map(Posted::Text)
+    };
+    let handled = if let Some(posted) = posted {
+        post.handle(posted).await
     } else {
         connection.close(CloseReason::ParseError);
         Err(polling::Refused)

@@ -63,14 +63,16 @@ pub(crate) mod route;
 mod sid;
 pub(crate) mod transport;
 
-#[cfg(any(fuzzing, test))]
-pub(crate) use self::transport::websocket::codec::Decoder;
 use self::{activity::Activity, config::engine_settings, registry::Registry};
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::{codec::Posted, transport::websocket::codec::Decoder};
 pub(crate) use self::{
     codec::frame::Frame,
     config::EngineConfig,
     driver::{Alarm, now},
+    generation::{Root, SocketId},
     http::asks_for_websocket,
+    route::parameters as query_parameters,
     sid::BySid,
 };
 pub use self::{
@@ -299,7 +301,7 @@ impl EngineBuilder {
 /// Reads a query, for the fuzzer.
 #[cfg(any(fuzzing, test))]
 pub(crate) fn read_route(query: &str) {
-    let _ = route::Route::read(Some(query), &[Transport::Polling, Transport::WebSocket]);
+    let _ = route::Route::read(Some(query), &EngineConfig::default());
     assert!(route::parameters(query).count() <= query.len());
 }
 

@@ -1,6 +1,6 @@
 //! Session ids: what they look like and where their randomness comes from.
 
-use std::{fmt, hash};
+use std::{fmt, hash, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::Rng as _;
@@ -12,10 +12,12 @@ const RANDOM: usize = 15;
 const LENGTH: usize = 20;
 
 /// The id of a connection or of a socket: 20 URL-safe characters that cannot be guessed (120 random
-/// bits).
+/// bits), in clients 1.x and 2.x behind the namespace (`/chat#…`).
 ///
 /// The id of a socket is public (applications broadcast it); the id of its connection is a
-/// session key and is never the same. It is written as a string by serde, and compares with text.
+/// session key. They are never the same, save for clients 1.x and 2.x, which know no other id: where
+/// these are served, an application that broadcasts socket ids shows their session keys. It is
+/// written as a string by serde, and compares with text.
 ///
 /// ```
 /// let id = tower_socketio::Sid::random();
@@ -23,7 +25,14 @@ const LENGTH: usize = 20;
 /// assert_eq!(id, *id.to_string().as_str());
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Sid([u8; LENGTH]);
+pub struct Sid(Text);
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Text {
+    Own([u8; LENGTH]),
+    /// `/namespace#` and the connection's.
+    Behind(Arc<str>),
+}
 
 impl Sid {
     /// A new id, from a cryptographic generator that the operating system seeds.
@@ -40,7 +49,26 @@ impl Sid {
         URL_SAFE_NO_PAD
             .encode_slice(random, &mut id)
             .unwrap_or_else(|_| unreachable!("15 bytes are 20 characters of base64"));
-        Self(id)
+        Self(Text::Own(id))
+    }
+
+    /// The id of a connection's socket, for clients that derive one from the other.
+    pub(crate) fn behind(&self, path: &str) -> Self {
+        match path {
+            "/" => self.clone(),
+            path => Self(Text::Behind(format!("{path}#{self}").into())),
+        }
+    }
+
+    /// Reads the id of a socket; anything that no server of this kind handed out is `None`.
+    pub(crate) fn parse_socket(text: &str) -> Option<Self> {
+        match text.rsplit_once('#') {
+            Some((path, own)) if path.starts_with('/') => {
+                Self::parse(own)?;
+                Some(Self(Text::Behind(text.into())))
+            }
+            _ => Self::parse(text),
+        }
     }
 
     /// Reads an id as a client sends it; anything that no server of this kind handed out is `None`.
@@ -49,7 +77,7 @@ impl Sid {
         bytes
             .iter()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-            .then_some(Self(bytes))
+            .then_some(Self(Text::Own(bytes)))
     }
 
     /// The id as text: also the name of the room that only its socket is in.
@@ -62,7 +90,10 @@ impl Sid {
     /// # Ok::<(), tower_socketio::EncodeError>(())
     /// ```
     pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_else(|_| unreachable!("an id is ASCII"))
+        match &self.0 {
+            Text::Own(id) => std::str::from_utf8(id).unwrap_or_else(|_| unreachable!("an id is ASCII")),
+            Text::Behind(id) => id,
+        }
     }
 }
 
@@ -111,7 +142,8 @@ impl hash::Hash for Sid {
 impl Sid {
     /// Eight of the id's characters as a number: 48 random bits, enough to spread a table.
     pub(crate) fn hash_word(&self) -> u64 {
-        let (word, _) = self.0.split_first_chunk().expect("an id is longer than 8");
+        let text = self.as_str().as_bytes();
+        let word = text.last_chunk().expect("an id is longer than 8");
         u64::from_le_bytes(*word)
     }
 }
@@ -155,6 +187,25 @@ mod tests {
             "ééééé",
         ] {
             assert_eq!(Sid::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_of_sockets_may_be_behind_a_path() {
+        let id = Sid::random();
+        assert_eq!(id.behind("/"), id);
+        let socket = id.behind("/chat#1");
+        assert_eq!(socket.as_str(), format!("/chat#1#{id}"));
+        assert_eq!(Sid::parse_socket(socket.as_str()), Some(socket.clone()));
+        assert_eq!(Sid::parse_socket(id.as_str()), Some(id));
+        assert_eq!(Sid::parse(socket.as_str()), None, "it is no key to a session");
+        for text in [
+            "/chat#",
+            "/chat#short",
+            "chat#aaaaaaaaaaaaaaaaaaaa",
+            "#aaaaaaaaaaaaaaaaaaaa",
+        ] {
+            assert_eq!(Sid::parse_socket(text), None, "{text}");
         }
     }
 

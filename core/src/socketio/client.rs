@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 use super::{
     args::RawArgs,
     assembly::{Assembly, Content},
-    codec::{placeholder::check_placeholders, sio},
+    codec::{self, placeholder::check_placeholders},
     connect::connect,
     extract::{DisconnectContext, EventContext},
     frames::Frames,
@@ -35,7 +35,7 @@ use super::{
     task::{Done, Occasion, Task, contain},
 };
 use crate::{
-    engine::{Alarm, Client, CloseReason, Connection, Flow, Message, Rest, now},
+    engine::{Alarm, Client, CloseReason, Connection, Flow, Message, Rest, Root, now},
     error::{ErrorAck, FailureKind},
     handshake::Handshake,
     server::Core,
@@ -58,6 +58,8 @@ pub(crate) struct SocketClient {
     /// Events that wait, in bytes.
     pending_bytes: usize,
     assembly: Option<Box<Assembly>>,
+    /// It is to be put into the main namespace.
+    awaits_root: bool,
     /// Until when it must have joined a namespace; `None` once it has.
     join_by: Option<Instant>,
     /// It broke the rules: nothing more is taken from it.
@@ -105,6 +107,7 @@ impl SocketClient {
         let join_by = Some(now() + core.config.connect_timeout);
         Self {
             core,
+            awaits_root: connection.profile().root == Root::AtOnce,
             connection,
             handshake,
             entries: Vec::new(),
@@ -121,7 +124,7 @@ impl SocketClient {
         if self.assembly.is_some() {
             return Err(PacketError::TextAmongAttachments);
         }
-        let packet = sio::decode(text, self.core.config.max_attachments)?;
+        let packet = codec::decode(self.connection.generation(), text, self.core.config.max_attachments)?;
         if let Some(assembly) = Assembly::begin(&packet, now() + ATTACHMENT_TIMEOUT) {
             check_placeholders(assembly.args(), packet.attachments)?;
             if self.live(packet.nsp).is_none() {
@@ -193,14 +196,18 @@ impl SocketClient {
 
     fn take_connect(&mut self, cx: &mut Context<'_>, nsp: &str, auth: Option<&str>) {
         if self.live(nsp).is_some() {
+            // Asking for what it was given does no harm.
+            if nsp == "/" && self.connection.profile().root == Root::AtOnce {
+                return;
+            }
             return self.out_of_order(nsp);
         }
         let refuse = |message| {
-            let frames = Frames::connect_error(nsp, message, None);
-            self.connection.send_frames(frames.iter(), false);
+            let frames = Frames::connect_error(self.connection.generation(), nsp, message, None);
+            frames.send(&self.connection, false);
         };
         let Some(namespace) = self.core.namespace(nsp) else {
-            return refuse("Invalid namespace");
+            return refuse(codec::INVALID_NAMESPACE);
         };
         if self.entries.len() >= self.core.config.max_namespaces {
             return refuse("Too many namespaces");
@@ -373,19 +380,20 @@ impl SocketClient {
             socket.shared().report(socket, done.occasion.event(), failure);
         }
         if let Occasion::Disconnect = done.occasion {
-            self.entries.retain(|entry| entry.socket.id() != socket.id());
+            self.entries.retain(|entry| !entry.socket.is(socket));
         }
     }
 
     fn refuse(&self, socket: &Socket, failure: &FailureKind) {
         let nsp = socket.path();
         let told = failure.told();
-        let frames = Frames::connect_error(nsp, &told.message, told.data.map(RawValue::get));
+        let generation = self.connection.generation();
+        let frames = Frames::connect_error(generation, nsp, &told.message, told.data.map(RawValue::get));
         if socket
             .leave_namespace(DisconnectReason::ServerNamespaceDisconnect)
             .is_some()
         {
-            self.connection.send_frames(frames.iter(), false);
+            frames.send(&self.connection, false);
         }
     }
 
@@ -397,11 +405,7 @@ impl SocketClient {
                 Poll::Pending => break,
                 Poll::Ready(None) => self.tasks = None,
                 Poll::Ready(Some(done)) => {
-                    if let Some(entry) = self
-                        .entries
-                        .iter_mut()
-                        .find(|entry| entry.socket.id() == done.socket.id())
-                    {
+                    if let Some(entry) = self.entries.iter_mut().find(|entry| entry.socket.is(&done.socket)) {
                         entry.running -= 1;
                     }
                     self.finish(&done);
@@ -489,7 +493,7 @@ impl SocketClient {
                 let socket = entry.socket.clone();
                 match (was == Was::Connected).then(|| disconnect(&socket, reason)).flatten() {
                     Some(future) => self.run(cx, Task::new(socket, Occasion::Disconnect, future)),
-                    None => self.entries.retain(|entry| entry.socket.id() != socket.id()),
+                    None => self.entries.retain(|entry| !entry.socket.is(&socket)),
                 }
                 index = 0;
                 changed = true;
@@ -563,6 +567,9 @@ impl Client for SocketClient {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Flow {
+        if std::mem::take(&mut self.awaits_root) {
+            self.take_connect(cx, "/", None);
+        }
         self.advance(cx);
         if self.join_by.is_some() && self.entries.iter().any(|entry| entry.socket.is_connected()) {
             self.join_by = None;

@@ -1,18 +1,22 @@
 //! Packets as frames: encoded once, for one recipient or many.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::OnceLock};
+
+use bytes::Bytes;
 
 use super::{
     args::{EmitArgs, EncodeError},
-    codec::sio,
+    codec::{self, sio},
 };
-use crate::engine::{Frame, Sid};
+use crate::engine::{Connection, Frame, Generation, Sid};
 
 /// One packet: its text and the binary messages that belong to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Frames {
     head: Frame,
-    attachments: Vec<Frame>,
+    attachments: Box<[Bytes]>,
+    /// The attachments as each generation has them, once there is a recipient of it.
+    binary: [OnceLock<Box<[Frame]>>; Generation::ALL.len()],
 }
 
 impl Frames {
@@ -24,34 +28,43 @@ impl Frames {
     ) -> Result<Self, EncodeError> {
         let mut attachments = Vec::new();
         let ((), head) = Frame::write_text(|out| sio::write_event(out, nsp, id, name, args, &mut attachments))?;
-        Ok(Self::with(head, &attachments))
+        Ok(Self::with(head, attachments))
     }
 
     pub(crate) fn ack(nsp: &str, id: u64, args: &(impl EmitArgs + ?Sized)) -> Result<Self, EncodeError> {
         let mut attachments = Vec::new();
         let ((), head) = Frame::write_text(|out| sio::write_ack(out, nsp, id, args, &mut attachments))?;
-        Ok(Self::with(head, &attachments))
+        Ok(Self::with(head, attachments))
     }
 
-    pub(crate) fn connect(nsp: &str, id: &Sid) -> Self {
-        Self::text(|out| sio::write_connect(out, nsp, id.as_str()))
+    pub(crate) fn connect(generation: Generation, nsp: &str, id: &Sid) -> Self {
+        Self::text(|out| codec::write_connect(generation, out, nsp, id.as_str()))
     }
 
-    pub(crate) fn connect_error(nsp: &str, message: &str, data: Option<&str>) -> Self {
-        Self::text(|out| sio::write_connect_error(out, nsp, message, data))
+    pub(crate) fn connect_error(generation: Generation, nsp: &str, message: &str, data: Option<&str>) -> Self {
+        Self::text(|out| codec::write_connect_error(generation, out, nsp, message, data))
     }
 
     pub(crate) fn disconnect(nsp: &str) -> Self {
         Self::text(|out| sio::write_disconnect(out, nsp))
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Frame> {
-        std::iter::once(&self.head).chain(&self.attachments)
+    /// Queues them for a client, in its generation's form.
+    pub(crate) fn send(&self, connection: &Connection, volatile: bool) {
+        let binary = match &*self.attachments {
+            [] => &[],
+            attachments => {
+                let generation = connection.generation();
+                let frames = || attachments.iter().map(|bytes| generation.binary(bytes)).collect();
+                &**self.binary[generation as usize].get_or_init(frames)
+            }
+        };
+        connection.send_frames(std::iter::once(&self.head).chain(binary), volatile);
     }
 
-    /// Bytes it occupies in memory.
+    /// Bytes it occupies in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.iter().map(Frame::len).sum()
+        self.head.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 
     fn text(write: impl FnOnce(&mut Vec<u8>)) -> Self {
@@ -60,13 +73,14 @@ impl Frames {
             Ok(())
         });
         let Ok(((), head)) = written;
-        Self::with(head, &[])
+        Self::with(head, Vec::new())
     }
 
-    fn with(head: Frame, attachments: &[bytes::Bytes]) -> Self {
+    fn with(head: Frame, attachments: Vec<Bytes>) -> Self {
         Self {
             head,
-            attachments: attachments.iter().map(|bytes| Frame::binary(bytes)).collect(),
+            attachments: attachments.into(),
+            binary: [const { OnceLock::new() }; Generation::ALL.len()],
         }
     }
 }

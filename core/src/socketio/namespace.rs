@@ -341,7 +341,7 @@ impl Namespace {
     /// assert!(io.of("/").socket("nobody's").is_none());
     /// ```
     pub fn socket(&self, id: impl AsRef<str>) -> Option<Socket> {
-        self.0.rooms.get(&Sid::parse(id.as_ref())?)
+        self.0.rooms.get(&Sid::parse_socket(id.as_ref())?)
     }
 
     /// How many sockets are connected to this namespace on this server.

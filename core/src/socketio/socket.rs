@@ -23,7 +23,7 @@ use super::{
     reason::DisconnectReason,
 };
 use crate::{
-    engine::{CloseReason, Connection, Sid, Transport},
+    engine::{CloseReason, Connection, Sid, SocketId, Transport},
     handshake::Handshake,
 };
 
@@ -98,8 +98,12 @@ impl Socket {
         handshake: Handshake,
         auth: Option<Box<str>>,
     ) -> Self {
+        let id = match connection.profile().socket_id {
+            SocketId::Fresh => Sid::random(),
+            SocketId::OfConnection => connection.id().behind(&namespace.path),
+        };
         Self(Arc::new(Inner {
-            id: Sid::random(),
+            id,
             namespace,
             connection,
             handshake,
@@ -382,10 +386,13 @@ impl Socket {
     pub fn disconnect(&self) {
         let frames = match self.leave_namespace(DisconnectReason::ServerNamespaceDisconnect) {
             Some(Was::Connected) => Frames::disconnect(self.path()),
-            Some(Was::Connecting) => Frames::connect_error(self.path(), "disconnected", None),
+            Some(Was::Connecting) => {
+                let generation = self.0.connection.generation();
+                Frames::connect_error(generation, self.path(), "disconnected", None)
+            }
             None => return,
         };
-        self.0.connection.send_frames(frames.iter(), false);
+        frames.send(&self.0.connection, false);
         self.0.connection.wake();
     }
 
@@ -472,14 +479,14 @@ impl Socket {
         let held = std::mem::take(held);
         state.status = Status::Connected;
         let connection = &self.0.connection;
-        connection.send_frames(Frames::connect(self.path(), self.id()).iter(), false);
+        Frames::connect(connection.generation(), self.path(), self.id()).send(connection, false);
         let rooms = &self.0.namespace.rooms;
         rooms.insert(self);
         state.rooms = held.rooms.iter().filter_map(|room| rooms.join(self, room)).collect();
         drop(state);
         for emit in held.emits {
             match emit {
-                HeldEmit::Own(frames) => connection.send_frames(frames.iter(), false),
+                HeldEmit::Own(frames) => frames.send(connection, false),
                 HeldEmit::Broadcast(broadcast, frames) => broadcast.send(&frames),
             }
         }
@@ -521,6 +528,11 @@ impl Socket {
         }
     }
 
+    /// Whether it is the very same, not only one that has its id.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(crate) fn is_connecting(&self) -> bool {
         matches!(self.lock().status, Status::Connecting(_))
     }
@@ -533,7 +545,7 @@ impl Socket {
 
     /// A broadcast's frames, for a socket that is connected.
     pub(crate) fn deliver(&self, frames: &Frames, volatile: bool) {
-        self.0.connection.send_frames(frames.iter(), volatile);
+        frames.send(&self.0.connection, volatile);
     }
 
     /// Holds a broadcast until the socket is let in; gives it back when it is.
@@ -593,7 +605,7 @@ impl Socket {
         match &mut state.status {
             Status::Connected => {
                 drop(state);
-                self.0.connection.send_frames(frames.iter(), volatile);
+                frames.send(&self.0.connection, volatile);
             }
             Status::Connecting(held) if !volatile => self.push_held(held, frames.bytes(), HeldEmit::Own(frames)),
             Status::Connecting(_) | Status::Left { .. } => {}

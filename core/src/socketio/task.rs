@@ -66,7 +66,7 @@ impl Task {
     }
 
     pub(crate) fn belongs_to(&self, socket: &Socket) -> bool {
-        self.socket.id() == socket.id()
+        self.socket.is(socket)
     }
 }
 

@@ -66,7 +66,12 @@ pub(crate) const UPGRADE: [(&str, &str); 4] = [
 /// The ticket of a WebSocket that begins a session, or takes that one over.
 pub(crate) fn ticket(io: &SocketIo, sid: Option<&str>) -> Ticket {
     let sid = sid.map(|sid| format!("&sid={sid}")).unwrap_or_default();
-    let uri = format!("/socket.io/?EIO=4&transport=websocket{sid}");
+    ticket_for(io, &format!("EIO=4{sid}"))
+}
+
+/// As [`ticket`], for that query.
+pub(crate) fn ticket_for(io: &SocketIo, query: &str) -> Ticket {
+    let uri = format!("/socket.io/?transport=websocket&{query}");
     match io.service().accept_websocket(request(Method::GET, &uri, &UPGRADE)) {
         Ok((response, ticket)) => {
             assert_eq!(response.status(), 101);
@@ -112,6 +117,13 @@ impl Ws {
         let open = ws.text().await;
         assert!(open.starts_with("0{"), "{open}");
         ws
+    }
+
+    /// A client of protocol 3 that has shaken hands, and the id of its session.
+    pub(crate) async fn open_eio3(io: &SocketIo) -> (Self, String) {
+        let mut ws = Self::redeem(ticket_for(io, "EIO=3"), PIPE);
+        let sid = sid_of(&ws.text().await);
+        (ws, sid)
     }
 
     /// A client that has joined the namespace.
@@ -287,6 +299,13 @@ pub(crate) fn head(nsp: &str) -> String {
     if nsp == "/" { String::new() } else { format!("{nsp},") }
 }
 
+/// The session's id in the open packet.
+pub(crate) fn sid_of(open: &str) -> String {
+    let json = open.strip_prefix('0').expect("an open packet");
+    let json: serde_json::Value = serde_json::from_str(json).expect("json");
+    json["sid"].as_str().expect("a sid").to_owned()
+}
+
 /// A polling client that has shaken hands; clones are the same client.
 #[derive(Clone)]
 pub(crate) struct Polling {
@@ -326,10 +345,7 @@ impl Polling {
     pub(crate) async fn open(io: &SocketIo) -> Self {
         let (io, sid) = (io.clone(), String::new());
         let mut client = Self { io, sid };
-        let open = client.get().await;
-        let json = open.packets()[0].strip_prefix('0').expect("an open packet");
-        let json: serde_json::Value = serde_json::from_str(json).expect("json");
-        json["sid"].as_str().expect("a sid").clone_into(&mut client.sid);
+        client.sid = sid_of(client.get().await.packets()[0]);
         client
     }
 

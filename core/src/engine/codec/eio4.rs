@@ -21,7 +21,7 @@ pub(crate) fn decode(packet: &str) -> Result<Signal<'_>, Malformed> {
         '0' => Signal::Open,
         '1' => Signal::Close,
         '2' => Signal::Ping(data),
-        '3' => Signal::Pong,
+        '3' => Signal::Pong(data),
         '4' => Signal::Text(data),
         '5' => Signal::Upgrade,
         '6' => Signal::Noop,
@@ -29,9 +29,9 @@ pub(crate) fn decode(packet: &str) -> Result<Signal<'_>, Malformed> {
     })
 }
 
-/// The first packet of a polling payload, and how many bytes it and its separator take.
-pub(crate) fn decode_first(payload: &str) -> (Result<Signal<'_>, Malformed>, usize) {
-    let packet = payload.split(SEPARATOR).next().unwrap_or_default();
+/// The packet that begins at that byte of a polling payload, and where the next one does.
+pub(crate) fn decode_next(payload: &str, at: usize) -> Option<(Result<Signal<'_>, Malformed>, usize)> {
+    let packet = payload.get(at..)?.split(SEPARATOR).next().unwrap_or_default();
     let signal = match packet.strip_prefix('b') {
         Some(base64) => STANDARD
             .decode(base64)
@@ -39,7 +39,7 @@ pub(crate) fn decode_first(payload: &str) -> (Result<Signal<'_>, Malformed>, usi
             .map_err(|_| Malformed("a binary packet that is not base64")),
         None => decode(packet),
     };
-    (signal, packet.len() + SEPARATOR.len_utf8())
+    Some((signal, at + packet.len() + SEPARATOR.len_utf8()))
 }
 
 /// Frames as one polling payload.
@@ -82,7 +82,8 @@ pub(crate) fn control(signal: &Signal<'_>) -> Frame {
     Frame::control(match signal {
         Signal::Close => &b"\x81\x011"[..],
         Signal::Ping(_) => b"\x81\x012",
-        Signal::Pong => b"\x81\x063probe",
+        Signal::Pong("probe") => b"\x81\x063probe",
+        Signal::Pong(_) => b"\x81\x013",
         Signal::Noop => b"\x81\x016",
         Signal::Open | Signal::Text(_) | Signal::Binary(_) | Signal::Upgrade => {
             unreachable!("not a control packet of this server: {signal:?}")
@@ -98,11 +99,10 @@ mod tests {
 
     fn decode_payload(body: &str) -> Vec<Result<Signal<'_>, Malformed>> {
         let mut signals = Vec::new();
-        let mut rest = Some(body);
-        while let Some(payload) = rest {
-            let (signal, length) = decode_first(payload);
+        let mut at = 0;
+        while let Some((signal, next)) = decode_next(body, at) {
             signals.push(signal);
-            rest = payload.get(length..);
+            at = next;
         }
         signals
     }
@@ -114,8 +114,8 @@ mod tests {
             ("1", Ok(Signal::Close)),
             ("2", Ok(Signal::Ping(""))),
             ("2probe", Ok(Signal::Ping("probe"))),
-            ("3", Ok(Signal::Pong)),
-            ("3probe", Ok(Signal::Pong)),
+            ("3", Ok(Signal::Pong(""))),
+            ("3probe", Ok(Signal::Pong("probe"))),
             ("4hello", Ok(Signal::Text("hello"))),
             ("4", Ok(Signal::Text(""))),
             ("5", Ok(Signal::Upgrade)),
@@ -155,7 +155,8 @@ mod tests {
         for (signal, packet) in [
             (Signal::Close, "1"),
             (Signal::Ping(""), "2"),
-            (Signal::Pong, "3probe"),
+            (Signal::Pong("probe"), "3probe"),
+            (Signal::Pong(""), "3"),
             (Signal::Noop, "6"),
         ] {
             let frame = control(&signal);
@@ -174,7 +175,7 @@ mod tests {
         )) {
             let frames: Vec<_> = messages.iter().map(|message| match message {
                 Ok(text) => Frame::text(text),
-                Err(bytes) => Frame::binary(bytes),
+                Err(bytes) => Frame::binary(&[], bytes),
             }).collect();
             let body = String::from_utf8(encode_payload(frames.iter())).unwrap();
             let decoded: Result<Vec<_>, _> = decode_payload(&body).into_iter().collect();

@@ -63,10 +63,11 @@ impl Frame {
         frame
     }
 
-    /// A binary message.
-    pub(crate) fn binary(bytes: &[u8]) -> Self {
-        let mut buffer = Vec::with_capacity(MAX_HEADER + bytes.len());
+    /// A binary message, with what its generation puts before the bytes.
+    pub(crate) fn binary(prefix: &[u8], bytes: &[u8]) -> Self {
+        let mut buffer = Vec::with_capacity(MAX_HEADER + prefix.len() + bytes.len());
         buffer.resize(MAX_HEADER, 0);
+        buffer.extend_from_slice(prefix);
         buffer.extend_from_slice(bytes);
         let start = put_header_before(&mut buffer, MAX_HEADER, Opcode::Binary);
         Self::new(&buffer[start..], MAX_HEADER - start, true)

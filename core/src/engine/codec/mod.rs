@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+pub(crate) mod eio3;
 pub(crate) mod eio4;
 pub(crate) mod frame;
 
@@ -16,11 +17,27 @@ pub(crate) enum Signal<'a> {
     Close,
     /// A heartbeat's question, or the probe of an upgrade when it carries `probe`.
     Ping(&'a str),
-    Pong,
+    /// Its answer, with what was asked.
+    Pong(&'a str),
     Text(&'a str),
     Binary(Cow<'a, [u8]>),
     Upgrade,
     Noop,
+}
+
+/// What a client posted: a payload of several packets.
+#[derive(Debug)]
+pub(crate) enum Posted {
+    Text(String),
+    Binary(Vec<u8>),
+}
+
+/// What a poll's answer may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PayloadForm {
+    Any,
+    /// The client reads no bytes.
+    Text,
 }
 
 /// A packet or payload that is none of its generation.

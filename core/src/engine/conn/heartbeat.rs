@@ -1,8 +1,9 @@
-//! The heartbeat of a generation in which the server asks and the client answers.
+//! Heartbeats: the server asks and the client answers, or the client asks and is dead when it does
+//! not.
 
 use std::time::{Duration, Instant};
 
-use super::{CloseReason, Step};
+use super::{Asks, CloseReason, Step, Timing};
 
 #[derive(Debug)]
 pub(super) struct Heartbeat {
@@ -17,34 +18,61 @@ enum Phase {
     Quiet(Instant),
     /// A ping is out: without a pong the client is dead at that time.
     Asked { dead_at: Instant, extended: bool },
+    /// It is the client that asks: without a word from it, it is dead at that time.
+    Listening { dead_at: Instant },
 }
 
 impl Heartbeat {
-    pub(super) fn new(now: Instant, interval: Duration, timeout: Duration) -> Self {
+    pub(super) fn new(now: Instant, asks: Asks, timing: Timing) -> Self {
+        let Timing {
+            ping_interval: interval,
+            ping_timeout: timeout,
+        } = timing;
         Self {
             interval,
             timeout,
-            phase: Phase::Quiet(now + interval),
+            phase: match asks {
+                Asks::Server => Phase::Quiet(now + interval),
+                Asks::Client => Phase::Listening {
+                    dead_at: now + interval + timeout,
+                },
+            },
+        }
+    }
+
+    /// The client asks: it is answered, unless that is not for it to do.
+    pub(super) fn handle_ping(&mut self, now: Instant) -> Step {
+        match self.phase {
+            Phase::Listening { .. } => {
+                self.handle_activity(now);
+                Step::Pong
+            }
+            Phase::Quiet(_) | Phase::Asked { .. } => Step::Close(CloseReason::TransportError),
         }
     }
 
     pub(super) fn handle_pong(&mut self, now: Instant) {
-        self.phase = Phase::Quiet(now + self.interval);
+        match self.phase {
+            Phase::Quiet(_) | Phase::Asked { .. } => self.phase = Phase::Quiet(now + self.interval),
+            Phase::Listening { .. } => self.handle_activity(now),
+        }
     }
 
     /// Any other packet: a client that talks is alive, so the wait starts anew, once.
     pub(super) fn handle_activity(&mut self, now: Instant) {
-        if let Phase::Asked { dead_at, extended } = &mut self.phase
-            && !*extended
-        {
-            *extended = true;
-            *dead_at = now + self.timeout;
+        match &mut self.phase {
+            Phase::Asked { dead_at, extended } if !*extended => {
+                *extended = true;
+                *dead_at = now + self.timeout;
+            }
+            Phase::Listening { dead_at } => *dead_at = now + self.interval + self.timeout,
+            Phase::Quiet(_) | Phase::Asked { .. } => {}
         }
     }
 
     /// Nothing was read for that long, so nothing could be heard.
     pub(super) fn postpone(&mut self, by: Duration) {
-        if let Phase::Asked { dead_at, .. } = &mut self.phase {
+        if let Phase::Asked { dead_at, .. } | Phase::Listening { dead_at } = &mut self.phase {
             *dead_at += by;
         }
     }
@@ -63,15 +91,17 @@ impl Heartbeat {
                 };
                 Step::Ping
             }
-            Phase::Asked { dead_at, .. } if dead_at <= now && !stalled => Step::Close(CloseReason::PingTimeout),
-            Phase::Quiet(_) | Phase::Asked { .. } => Step::Nothing,
+            Phase::Asked { dead_at, .. } | Phase::Listening { dead_at } if dead_at <= now && !stalled => {
+                Step::Close(CloseReason::PingTimeout)
+            }
+            Phase::Quiet(_) | Phase::Asked { .. } | Phase::Listening { .. } => Step::Nothing,
         }
     }
 
     pub(super) fn deadline(&self, stalled: bool) -> Option<Instant> {
         match self.phase {
-            Phase::Asked { .. } if stalled => None,
-            Phase::Quiet(at) | Phase::Asked { dead_at: at, .. } => Some(at),
+            Phase::Asked { .. } | Phase::Listening { .. } if stalled => None,
+            Phase::Quiet(at) | Phase::Asked { dead_at: at, .. } | Phase::Listening { dead_at: at } => Some(at),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{codec::Signal, reason::CloseReason};
+use super::{codec::Signal, generation::Asks, reason::CloseReason};
 
 pub(crate) mod exchange;
 mod heartbeat;
@@ -24,6 +24,8 @@ pub(crate) enum Step {
     Deliver,
     /// Queue a ping.
     Ping,
+    /// Queue the answer to the client's ping.
+    Pong,
     /// Answer the open poll, if there is one, with a noop: the client waits for that to upgrade.
     ReleasePoll,
     Close(CloseReason),
@@ -47,9 +49,9 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) fn new(now: Instant, timing: Timing) -> Self {
+    pub(crate) fn new(now: Instant, asks: Asks, timing: Timing) -> Self {
         Self {
-            heartbeat: Heartbeat::new(now, timing.ping_interval, timing.ping_timeout),
+            heartbeat: Heartbeat::new(now, asks, timing),
             release_at: None,
             stalled_since: None,
         }
@@ -62,13 +64,12 @@ impl Conn {
                 self.heartbeat.handle_activity(now);
                 Step::Deliver
             }
-            Signal::Pong => {
+            Signal::Pong(_) => {
                 self.heartbeat.handle_pong(now);
                 Step::Nothing
             }
             Signal::Close => Step::Close(CloseReason::TransportClose),
-            // It is the server that asks in this generation.
-            Signal::Ping(_) => Step::Close(CloseReason::TransportError),
+            Signal::Ping(_) => self.heartbeat.handle_ping(now),
             // As the reference: of no meaning here, and no harm.
             Signal::Open | Signal::Upgrade | Signal::Noop => {
                 self.heartbeat.handle_activity(now);
@@ -140,9 +141,13 @@ mod tests {
 
     impl Pair {
         fn new() -> Self {
+            Self::with(Asks::Server)
+        }
+
+        fn with(asks: Asks) -> Self {
             let now = Instant::now();
             Self {
-                conn: Conn::new(now, TIMING),
+                conn: Conn::new(now, asks, TIMING),
                 start: now,
                 now,
             }
@@ -186,7 +191,7 @@ mod tests {
             let base = beat * 26_000;
             assert_eq!(pair.at(base + 25_000), Step::Ping);
             pair.at(base + 26_000);
-            assert_eq!(pair.receive(&Signal::Pong), Step::Nothing);
+            assert_eq!(pair.receive(&Signal::Pong("")), Step::Nothing);
         }
     }
 
@@ -208,7 +213,7 @@ mod tests {
         let mut pair = Pair::new();
         pair.at(10_000);
         for _ in 0..1000 {
-            assert_eq!(pair.receive(&Signal::Pong), Step::Nothing);
+            assert_eq!(pair.receive(&Signal::Pong("")), Step::Nothing);
         }
         assert_eq!(pair.deadline(), 35_000);
     }
@@ -275,5 +280,42 @@ mod tests {
         }
         pair.conn.handle_resume(pair.now);
         assert_eq!(pair.deadline(), 2_500_000);
+    }
+
+    #[test]
+    fn a_client_that_is_to_ask_is_answered_and_dies_of_silence() {
+        let mut pair = Pair::with(Asks::Client);
+        assert_eq!(pair.deadline(), 45_000);
+        for beat in 1..100 {
+            assert_eq!(pair.at(beat * 25_000), Step::Nothing);
+            assert_eq!(pair.receive(&Signal::Ping("")), Step::Pong);
+        }
+        assert_eq!(pair.at(99 * 25_000 + 44_999), Step::Nothing);
+        assert_eq!(pair.at(99 * 25_000 + 45_000), Step::Close(CloseReason::PingTimeout));
+    }
+
+    #[test]
+    fn whatever_a_client_says_that_is_to_ask_counts() {
+        for signal in [
+            Signal::Text("a"),
+            Signal::Binary((&[][..]).into()),
+            Signal::Pong(""),
+            Signal::Noop,
+        ] {
+            let mut pair = Pair::with(Asks::Client);
+            pair.at(40_000);
+            pair.receive(&signal);
+            assert_eq!(pair.deadline(), 85_000);
+        }
+    }
+
+    #[test]
+    fn a_client_that_is_to_ask_does_not_die_while_it_is_not_heard() {
+        let mut pair = Pair::with(Asks::Client);
+        pair.at(10_000);
+        pair.conn.handle_stall(pair.now);
+        assert_eq!((pair.conn.poll_timeout(), pair.at(1_000_000)), (None, Step::Nothing));
+        pair.conn.handle_resume(pair.now);
+        assert_eq!(pair.deadline(), 45_000 + 990_000);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+pub(crate) mod jsonp;
 pub(crate) mod polling;
 pub(crate) mod websocket;
 

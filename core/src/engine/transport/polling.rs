@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::{Transport, websocket::probe::Attempt};
 use crate::engine::{
-    codec::Signal,
+    codec::{PayloadForm, Posted, Signal},
     conn::exchange::RequestKind,
     connection::{Connection, Fill, Request},
     driver::{Alarm, Life, ROUNDS, Received, Turn, now},
@@ -50,6 +50,12 @@ impl Payload {
         std::mem::take(&mut self.body)
     }
 
+    /// Puts text around them.
+    pub(crate) fn wrap(&mut self, wrap: impl FnOnce(&str) -> String) {
+        let text = std::str::from_utf8(&self.body).unwrap_or_default();
+        self.body = wrap(text).into();
+    }
+
     /// Their number.
     pub(crate) fn len(&self) -> usize {
         self.body.len()
@@ -65,10 +71,10 @@ impl Drop for Payload {
 }
 
 /// Waits for the next payload.
-pub(crate) async fn poll(connection: &Connection) -> Result<Payload, Refused> {
+pub(crate) async fn poll(connection: &Connection, form: PayloadForm) -> Result<Payload, Refused> {
     let open = OpenRequest::new(connection, RequestKind::Poll)?;
     let (sender, answer) = oneshot::channel();
-    connection.request(Request::Poll(sender));
+    connection.request(Request::Poll(form, sender));
     let payload = answer.await.map_err(|_| Refused);
     open.complete();
     payload
@@ -85,7 +91,7 @@ pub(crate) fn post(connection: &Connection) -> Result<Post<'_>, Refused> {
 
 impl Post<'_> {
     /// Hands the packets to the client's task; ready when they have been handled.
-    pub(crate) async fn handle(self, payload: String) -> Result<(), Refused> {
+    pub(crate) async fn handle(self, payload: Posted) -> Result<(), Refused> {
         let (sender, done) = oneshot::channel();
         self.0.connection.request(Request::Post(payload, sender));
         let handled = done.await.map_err(|_| Refused);
@@ -141,7 +147,7 @@ impl Drop for OpenRequest<'_> {
 pub(crate) struct Carrier {
     /// `None` once a WebSocket has taken over.
     life: Option<Box<Life>>,
-    poll: Option<oneshot::Sender<Payload>>,
+    poll: Option<OpenPoll>,
     post: Option<Packets>,
     take_over: Option<oneshot::Sender<Box<Life>>>,
     /// Set when the connection has ended and only waits for a poll to say so.
@@ -149,9 +155,12 @@ pub(crate) struct Carrier {
     alarm: Alarm,
 }
 
+type OpenPoll = (PayloadForm, oneshot::Sender<Payload>);
+
 /// The packets of a POST that are not handled yet.
 struct Packets {
-    payload: String,
+    payload: Posted,
+    /// Bytes of it that are.
     handled: usize,
     done: oneshot::Sender<()>,
 }
@@ -171,7 +180,7 @@ impl Carrier {
     fn take_request(&mut self, request: Request) {
         let Some(life) = &mut self.life else { return };
         match request {
-            Request::Poll(answer) => self.poll = Some(answer),
+            Request::Poll(form, answer) => self.poll = Some((form, answer)),
             Request::Post(payload, done) => {
                 self.post = Some(Packets {
                     payload,
@@ -197,7 +206,8 @@ impl Carrier {
             return true;
         };
         for _ in 0..PACKETS_A_TURN {
-            let Some(rest) = post.payload.get(post.handled..) else {
+            let generation = life.connection.generation();
+            let Some((signal, handled)) = generation.decode_next(&post.payload, post.handled) else {
                 let _ = post.done.send(());
                 return true;
             };
@@ -212,13 +222,12 @@ impl Carrier {
                 self.post = Some(post);
                 return may_go_on;
             }
-            let (signal, length) = life.connection.generation().decode_first(rest);
             let closed_by_client = matches!(signal, Ok(Signal::Close));
             let received = match signal {
                 Ok(signal) => life.receive(cx, &signal),
                 Err(malformed) => life.receive_malformed(malformed, CloseReason::ParseError),
             };
-            post.handled += length;
+            post.handled = handled;
             match received {
                 Received::GoOn => {}
                 Received::Stalled => {
@@ -238,7 +247,7 @@ impl Carrier {
     }
 
     fn answer(&mut self, closing: Option<&Signal<'_>>) {
-        let (Some(life), Some(poll)) = (&mut self.life, self.poll.take()) else {
+        let (Some(life), Some((form, poll))) = (&mut self.life, self.poll.take()) else {
             return;
         };
         let release = std::mem::take(&mut life.release_poll);
@@ -251,11 +260,11 @@ impl Carrier {
             None => {}
         }
         if outbox.is_empty() {
-            self.poll = Some(poll);
+            self.poll = Some((form, poll));
             return;
         }
         let payload = Payload {
-            body: generation.encode_payload(outbox.iter()).into(),
+            body: generation.encode_payload(outbox.iter(), form).into(),
             cost,
             connection: Some(life.connection.clone()),
         };
@@ -276,11 +285,11 @@ impl Carrier {
         };
         life.conn.handle_probe_end();
         life.connection.set_transport(Transport::WebSocket);
-        if let Some(poll) = self.poll.take() {
+        if let Some((form, poll)) = self.poll.take() {
             let generation = life.connection.generation();
             let _ = poll.send(Payload {
                 body: generation
-                    .encode_payload([generation.control(&Signal::Noop)].iter())
+                    .encode_payload([generation.control(&Signal::Noop)].iter(), form)
                     .into(),
                 cost: 0,
                 connection: None,

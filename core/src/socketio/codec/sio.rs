@@ -108,12 +108,23 @@ pub(crate) fn write_ack(
     })
 }
 
-/// Appends the server's CONNECT.
-pub(crate) fn write_connect(out: &mut Vec<u8>, nsp: &str, sid: &str) {
+/// Appends the server's CONNECT, with the socket's id for clients that are told it.
+pub(crate) fn write_connect(out: &mut Vec<u8>, nsp: &str, sid: Option<&str>) {
     header(out, b'0', nsp, None);
-    out.extend_from_slice(b"{\"sid\":");
-    json(out, sid);
-    out.push(b'}');
+    if let Some(sid) = sid {
+        out.extend_from_slice(b"{\"sid\":");
+        json(out, sid);
+        out.push(b'}');
+    }
+}
+
+/// Appends the ERROR by which clients 1.x and 2.x are refused: the data, else the message.
+pub(crate) fn write_error(out: &mut Vec<u8>, nsp: &str, message: &str, data: Option<&str>) {
+    header(out, b'4', nsp, None);
+    match data {
+        Some(data) => out.extend_from_slice(data.as_bytes()),
+        None => json(out, message),
+    }
 }
 
 /// Appends the refusal of a CONNECT. `data` is JSON.

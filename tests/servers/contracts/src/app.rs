@@ -20,6 +20,7 @@ pub fn server() -> SocketIo {
         .ping_interval(milliseconds("PING_INTERVAL_MS", 2000))
         .ping_timeout(milliseconds("PING_TIMEOUT_MS", 6000))
         .max_payload(4_000_000)
+        .jsonp(true)
         .cors(Cors::any().credentials(true))
         .build();
     for path in ["/", "/chat", "/admin"] {

@@ -3,16 +3,18 @@
 use std::task::Context;
 
 use tower_socketio::{
-    Handshake,
+    Generation, Handshake,
     engine::{Client, Connection, Engine, Flow, Message, Upper},
 };
 
 use crate::milliseconds;
 
-/// The server of the contract `engine`.
-pub fn server() -> Engine {
+/// The server of the contracts `engine` and `engine3`, of that generation alone.
+pub fn server(generation: Generation) -> Engine {
     Engine::builder()
         .path("/engine.io")
+        .generations([generation])
+        .jsonp(generation == Generation::Eio3)
         .ping_interval(milliseconds("PING_INTERVAL_MS", 300))
         .ping_timeout(milliseconds("PING_TIMEOUT_MS", 200))
         .max_payload(1_000_000)

@@ -8,7 +8,7 @@ pub mod socket;
 
 use std::{env, io, net::TcpListener, process::ExitCode, time::Duration};
 
-use tower_socketio::Service;
+use tower_socketio::{Generation, Service};
 
 /// What a server under test is asked to be.
 #[derive(Debug)]
@@ -39,7 +39,8 @@ impl Command {
             }
         }
         let service = match contract.as_deref() {
-            Some("engine") => engine::server().service(),
+            Some("engine") => engine::server(Generation::Eio4).service(),
+            Some("engine3") => engine::server(Generation::Eio3).service(),
             Some("socket") => socket::server().service(),
             Some("app") => {
                 if env::var_os("MSGPACK_PORT").is_some() {
@@ -48,11 +49,11 @@ impl Command {
                 app::server().service()
             }
             Some("load") => load::server().service(),
-            Some(known @ ("engine3" | "socket-client" | "engine-client")) => {
+            Some(known @ ("socket-client" | "engine-client")) => {
                 return Err(format!("contract {known} needs what this server does not have yet"));
             }
             Some(other) => return Err(format!("unknown contract {other}")),
-            None => return Err("--contract engine|socket|app|load is needed".to_owned()),
+            None => return Err("--contract engine|engine3|socket|app|load is needed".to_owned()),
         };
         let port = port.unwrap_or_else(|| "0".to_owned());
         let port = port.parse().map_err(|_| format!("{port} is no port"))?;

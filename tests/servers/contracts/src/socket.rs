@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tower_socketio::{Ack, Auth, RawArgs, Socket, SocketIo};
+use tower_socketio::{Ack, Auth, Generation, RawArgs, Socket, SocketIo};
 
 /// The server of the contract `socket`.
 pub fn server() -> SocketIo {
     let io = SocketIo::builder()
+        .generations([Generation::Eio4])
         .ping_interval(Duration::from_millis(300))
         .ping_timeout(Duration::from_millis(200))
         .max_payload(1_000_000)

@@ -13,7 +13,6 @@ use super::{
     wire::{End, Wire},
 };
 use crate::engine::{
-    codec::Signal,
     connection::Fill,
     driver::{Alarm, Life, ROUNDS, Received, Turn},
     reason::CloseReason,
@@ -142,12 +141,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
 }
 
 fn receive(life: &mut Life, cx: &mut Context<'_>, event: &Event<'_>) -> Received {
-    match event {
-        Event::Text(packet) => match life.connection.generation().decode(packet) {
-            Ok(signal) => life.receive(cx, &signal),
-            Err(malformed) => life.receive_malformed(malformed, CloseReason::ParseError),
-        },
-        Event::Binary(bytes) => life.receive(cx, &Signal::Binary((*bytes).into())),
-        Event::Ping(_) | Event::Pong | Event::Close(_) => Received::GoOn,
+    let generation = life.connection.generation();
+    let signal = match event {
+        Event::Text(packet) => generation.decode(packet),
+        Event::Binary(packet) => generation.decode_binary(packet),
+        Event::Ping(_) | Event::Pong | Event::Close(_) => return Received::GoOn,
+    };
+    match signal {
+        Ok(signal) => life.receive(cx, &signal),
+        Err(malformed) => life.receive_malformed(malformed, CloseReason::ParseError),
     }
 }

@@ -31,7 +31,7 @@ where
     let attempt = accept.await.map_err(|_| End::Refused)?;
 
     match next(wire, connection.generation()).await? {
-        Step::Probe => wire.push(connection.generation().control(&Signal::Pong)),
+        Step::Probe => wire.push(connection.generation().control(&Signal::Pong("probe"))),
         Step::Upgrade | Step::Other => return Err(End::Refused),
     }
     poll_fn(|cx| wire.poll_flush(cx)).await.map_err(|_| End::Lost)?;

@@ -90,7 +90,7 @@ fn encode(packet: &Packet<'_>) -> Option<String> {
         }
         (Body::Object(object), _) => {
             let sid: Sid = serde_json::from_str(object).ok()?;
-            write_connect(&mut out, packet.nsp, &sid.sid);
+            write_connect(&mut out, packet.nsp, Some(&sid.sid));
         }
         (Body::Reason(reason), _) => {
             let Reason { message, data } = serde_json::from_str(reason).ok()?;
@@ -300,7 +300,7 @@ proptest! {
     #[test]
     fn written_control_packets_are_read(nsp in nsp(), sid: String, message: String) {
         let mut out = [const { Vec::new() }; 3];
-        write_connect(&mut out[0], &nsp, &sid);
+        write_connect(&mut out[0], &nsp, Some(&sid));
         write_disconnect(&mut out[1], &nsp);
         write_connect_error(&mut out[2], &nsp, &message, Some("{}"));
         let body = [
