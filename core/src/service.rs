@@ -89,7 +89,7 @@ impl Service {
     /// ```
     pub fn begins_connection(&self, method: &Method, uri: &Uri) -> bool {
         // A WebSocket over HTTP/2 is a CONNECT.
-        matches!(*method, Method::GET | Method::CONNECT) && self.engine.begins_connection(uri)
+        matches!(*method, Method::GET | Method::CONNECT) && self.engine.begins_connection(self.tail(uri.path()), uri)
     }
 
     /// Whether a request wants to become a WebSocket, by HTTP/1.1 (RFC 6455) or HTTP/2 (RFC 8441):
@@ -159,14 +159,17 @@ impl Service {
     /// # Ok::<(), http::Error>(())
     /// ```
     pub fn accept_websocket(&self, parts: Parts) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
-        self.engine.accept_websocket(parts)
+        let tail = self.tail(parts.uri.path()).to_owned();
+        self.engine.accept_websocket(&tail, parts)
     }
 
     fn tail<'a>(&self, path: &'a str) -> &'a str {
         let endpoint = self.path();
         if endpoint.is_empty() {
-            // Whatever stands before it is a prefix of the application's.
-            return &path[path.rfind('/').unwrap_or(0)..];
+            // Whatever stands before it is a prefix of the application's; where clients before 1.0 ask for
+            // more than a file, they name their protocol.
+            let last = path.rfind('/').unwrap_or(0);
+            return &path[path.rfind("/1/").unwrap_or(last)..];
         }
         path.match_indices(endpoint)
             .map(|(at, endpoint)| &path[at + endpoint.len()..])

@@ -43,13 +43,15 @@ async fn post(io: &SocketIo, query: &str, body: &[u8]) -> (u16, Bytes) {
     (answer.status, answer.body)
 }
 
-/// The session's id, and what came with the open packet, as text.
+/// The session's id, and what came after the open packet, as text.
 async fn open(io: &SocketIo, query: &str) -> (String, String) {
     let answer = get(io, &format!("EIO=3&b64=1&{query}")).await;
     let text = String::from_utf8(answer.body.into()).unwrap();
-    let (length, rest) = text.split_once(':').unwrap();
-    let (open, rest) = rest.split_at(length.parse().unwrap());
-    (sid_of(open), rest.to_owned())
+    let (length, open) = text.split_once(':').unwrap();
+    assert_eq!(open.len(), length.parse().unwrap(), "the open packet comes alone");
+    let sid = sid_of(open);
+    let rest = get(io, &format!("EIO=3&b64=1&sid={sid}")).await;
+    (sid, String::from_utf8(rest.body.into()).unwrap())
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,6 +282,28 @@ async fn a_polling_client_is_upgraded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_that_reads_text_only_does_so_on_a_websocket_too() {
+    let io = SocketIo::builder().build();
+    io.of("/")
+        .on("raw", async |socket: Socket, Data(bytes): Data<Bytes>| socket.emit("raw", bytes));
+    let head = r#"451-["raw",{"_placeholder":true,"num":0}]"#;
+    let (sid, _) = open(&io, "").await;
+    let mut upgraded = Ws::redeem(kit::ticket_for(&io, &format!("EIO=3&b64=1&sid={sid}")), 1 << 20);
+    upgraded.send("2probe").await;
+    assert_eq!(upgraded.text().await, "3probe");
+    get(&io, &format!("EIO=3&b64=1&sid={sid}")).await;
+    upgraded.send("5").await;
+    let mut begun = Ws::redeem(kit::ticket_for(&io, "EIO=3&b64=1"), 1 << 20);
+    begun.text().await;
+    assert_eq!(begun.text().await, "40");
+    for ws in [&mut upgraded, &mut begun] {
+        ws.send(head).await;
+        ws.send("b4YWJj").await;
+        assert_eq!((ws.text().await, ws.text().await), (head.to_owned(), "b4YWJj".to_owned()));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_of_another_generation_than_its_sessions_is_bad() {
     let io = SocketIo::builder().build();
     let (sid, _) = open(&io, "").await;
@@ -318,7 +342,9 @@ async fn jsonp_wraps_polls_in_scripts_and_posts_in_forms() {
         .and_then(|rest| rest.strip_suffix(");"))
         .unwrap();
     let payload: String = serde_json::from_str(payload).unwrap();
-    let sid = sid_of(payload.split_once(':').unwrap().1.strip_suffix("2:40").unwrap());
+    let sid = sid_of(payload.split_once(':').unwrap().1);
+    let answer = get(&io, &format!("EIO=3&j=0&sid={sid}")).await;
+    assert_eq!(answer.body, r#"___eio[0]("2:40");"#);
     io.emit("news", "\u{2028}").unwrap();
     let answer = get(&io, &format!("EIO=3&j=3&sid={sid}")).await;
     assert_eq!(answer.body, r#"___eio[3]("14:42[\"news\",\"\u2028\"]");"#);

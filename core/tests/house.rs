@@ -66,7 +66,17 @@ fn only_generation_route_and_codecs_name_a_generation() {
             !name.contains("codec") && !matches!(&**name, "engine/generation.rs" | "engine/route.rs" | "fuzzing.rs")
         })
         .collect();
-    assert_free_of(&elsewhere, &["Generation::Eio3", "Generation::Eio4", "eio3", "eio4"]);
+    assert_free_of(
+        &elsewhere,
+        &[
+            "Generation::V0_9",
+            "Generation::Eio3",
+            "Generation::Eio4",
+            "v0_9",
+            "eio3",
+            "eio4",
+        ],
+    );
 }
 
 #[test]

@@ -102,6 +102,45 @@ export function upgradeRequest(server, target, headers = {}, options = {}) {
   });
 }
 
+/** A GET of a polling session that the server holds, as nothing is there to answer it. */
+export async function armed(session) {
+  const pending = startRequest(session.server, session.target, { headers: session.headers });
+  pending.outgoing.end();
+  pending.reply = within(pending.reply, 'the answer of the waiting GET');
+  pending.reply.catch(() => {});
+  await flushed(pending.outgoing);
+  await serverHasRead(session.server);
+  return pending;
+}
+
+/** A POST of a polling session whose body has begun and does not end. */
+export async function pendingPost(session) {
+  const headers = { 'Content-Type': 'text/plain', 'Content-Length': '10' };
+  const pending = startRequest(session.server, session.target, { method: 'POST', headers });
+  pending.reply.catch(() => {}); // may be cut off
+  pending.outgoing.write('4');
+  await flushed(pending.outgoing);
+  await serverHasRead(session.server);
+  return pending;
+}
+
+const flushed = (outgoing) =>
+  within(
+    new Promise((resolve) => {
+      const onConnect = (socket) => (socket.connecting ? socket.once('connect', onReady) : onReady());
+      const onReady = () => setImmediate(resolve);
+      if (outgoing.socket) onConnect(outgoing.socket);
+      else outgoing.once('socket', onConnect);
+    }),
+    'the request to leave',
+  );
+
+/** A whole exchange after something was written, and a little more, as other threads may read other connections. */
+async function serverHasRead(server) {
+  await request(server, '/engine.io/?EIO=4&transport=none');
+  await pause(20);
+}
+
 /** An Engine.IO session over long polling. */
 export class Polling {
   #packets = [];
@@ -169,13 +208,113 @@ export class Polling {
   }
 }
 
+/** Engine.IO 3 payloads as text: a string is a packet, a Buffer a binary message. */
+export const text3 = {
+  contentType: 'text/plain;charset=UTF-8',
+  query: '&b64=1',
+  write: (packets) =>
+    packets
+      .map((packet) => (typeof packet === 'string' ? packet : `b4${packet.toString('base64')}`))
+      .map((packet) => `${packet.length}:${packet}`)
+      .join(''),
+  read(body) {
+    const packets = [];
+    for (let rest = body.toString(); rest !== ''; ) {
+      const [length] = /^[0-9]+(?=:)/.exec(rest) ?? [];
+      const packet = rest.slice(length.length + 1).slice(0, Number(length));
+      packets.push(packet.startsWith('b4') ? Buffer.from(packet.slice(2), 'base64') : packet);
+      rest = rest.slice(length.length + 1 + packet.length);
+    }
+    return packets;
+  },
+};
+
+/** The same as bytes. */
+export const bytes3 = {
+  contentType: 'application/octet-stream',
+  query: '',
+  write: (packets) =>
+    Buffer.concat(
+      packets.flatMap((packet) => {
+        const isText = typeof packet === 'string';
+        const body = isText ? Buffer.from(packet) : Buffer.concat([Buffer.from([4]), packet]);
+        return [Buffer.from([isText ? 0 : 1, ...String(body.length).split('').map(Number), 0xff]), body];
+      }),
+    ),
+  read(body) {
+    const packets = [];
+    for (let rest = body; rest.length > 0; ) {
+      const end = rest.indexOf(0xff);
+      const length = Number(rest.subarray(1, end).join(''));
+      const packet = rest.subarray(end + 1, end + 1 + length);
+      packets.push(rest[0] === 0 ? packet.toString() : Buffer.from(packet.subarray(1)));
+      rest = rest.subarray(end + 1 + length);
+    }
+    return packets;
+  },
+};
+
+/** An Engine.IO 3 session over long polling, in payloads of text or of bytes. */
+export class Polling3 {
+  #packets = [];
+
+  static async open(server, { path = '/engine.io/', query = '', headers = {}, form = bytes3 } = {}) {
+    const session = new Polling3();
+    Object.assign(session, { server, headers, form });
+    const base = `${path}?EIO=3&transport=polling${form.query}${query}`;
+    const reply = await request(server, base, { headers });
+    if (reply.status !== 200) throw new Error(`handshake refused: ${reply.status} ${reply.text}`);
+    const [first, ...rest] = form.read(reply.body);
+    if (first[0] !== '0') throw new Error(`expected an open packet, got ${first.slice(0, 100)}`);
+    session.#packets.push(...rest);
+    session.handshake = JSON.parse(first.slice(1));
+    session.sid = session.handshake.sid;
+    session.target = `${base}&sid=${session.sid}`;
+    return session;
+  }
+
+  /** One GET, whatever comes of it. */
+  get(options) {
+    return request(this.server, this.target, { headers: this.headers, ...options });
+  }
+
+  /** One POST, whatever comes of it. */
+  post(body, options = {}) {
+    const headers = { 'Content-Type': this.form.contentType, ...this.headers, ...options.headers };
+    return request(this.server, this.target, { ...options, method: 'POST', body, headers });
+  }
+
+  /** Posts packets; anything but 200 `ok` is an error. */
+  async send(...packets) {
+    const reply = await this.post(this.form.write(packets));
+    if (reply.status !== 200 || reply.text !== 'ok') throw new Error(`POST refused: ${reply.status} ${reply.text}`);
+  }
+
+  /** The packets of one GET, heartbeats too. */
+  async poll() {
+    const reply = await this.get();
+    if (reply.status !== 200) throw new Error(`poll refused: ${reply.status} ${reply.text}`);
+    return this.form.read(reply.body);
+  }
+
+  /** The next packet that is no noop. */
+  async next(what = 'a packet', ms = PATIENCE_MS) {
+    const deadline = performance.now() + ms;
+    while (this.#packets.length === 0) {
+      if (performance.now() > deadline) throw new Error(`polled ${ms} ms in vain for ${what}`);
+      this.#packets.push(...(await this.poll()).filter((packet) => packet !== '6'));
+    }
+    return this.#packets.shift();
+  }
+}
+
 /** A WebSocket that speaks Engine.IO; `open` also reads the handshake unless the session (`sid`) exists already. */
 export class EngineSocket {
   #inbox = new Inbox();
 
-  static async open(server, { path = '/engine.io/', query = '', sid, headers, pong = true } = {}) {
+  static async open(server, { path = '/engine.io/', version = 4, query = '', sid, headers, pong = true } = {}) {
     const session = new EngineSocket();
-    const target = `${path}?EIO=4&transport=websocket${query}${sid ? `&sid=${sid}` : ''}`;
+    const target = `${path}?EIO=${version}&transport=websocket${query}${sid ? `&sid=${sid}` : ''}`;
     session.#start(`ws://${server.host}:${server.port}${target}`, headers, pong);
     await within(session.opened, `the WebSocket of ${target}`);
     if (!sid) {

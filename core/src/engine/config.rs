@@ -17,7 +17,7 @@ use crate::{client_bundle::ClientBundle, cors::Cors};
 /// |---|---|
 /// | `path` | `/socket.io` |
 /// | `generations` | all |
-/// | `transports` | polling, WebSocket |
+/// | `transports` | all but Flash's |
 /// | `jsonp` | off |
 /// | `ping_interval` | 25 s |
 /// | `ping_timeout` | 20 s |
@@ -54,7 +54,7 @@ impl Default for EngineConfig {
         Self {
             path: "/socket.io".into(),
             generations: Generation::ALL.to_vec(),
-            transports: vec![Transport::Polling, Transport::WebSocket],
+            transports: Transport::DEFAULT.to_vec(),
             jsonp: false,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
@@ -74,6 +74,20 @@ impl EngineConfig {
             ping_interval: self.ping_interval,
             ping_timeout: self.ping_timeout,
         }
+    }
+
+    /// How long a client may hear nothing, in whole seconds, for those who are told so.
+    pub(super) fn silence_seconds(&self) -> u64 {
+        let silence = self.ping_interval + self.ping_timeout;
+        silence.as_secs() + u64::from(silence.subsec_nanos() > 0)
+    }
+
+    /// Which of those transports clients may use.
+    pub(super) fn offered(&self, among: &[Transport]) -> Vec<Transport> {
+        let is_offered = |transport: &Transport| {
+            self.transports.contains(transport) && (self.jsonp || *transport != Transport::JsonpPolling)
+        };
+        among.iter().copied().filter(is_offered).collect()
     }
 
     /// Which transports a client on this one may upgrade to.
@@ -108,11 +122,12 @@ macro_rules! engine_settings {
             self
         }
 
-        /// The transports that clients may use, in any order. Default: polling and WebSocket.
+        /// The transports that clients may use, in any order. Default: all but
+        /// [`FlashSocket`]($crate::Transport::FlashSocket).
         ///
         /// A request for another is refused with status 400 and `Transport unknown`, as the
         /// reference server does. Clients begin with polling unless their option `transports` says
-        /// otherwise.
+        /// otherwise. Clients before 1.0 are told which of theirs there are.
         ///
         /// # Panics
         /// When there are none.
@@ -129,10 +144,10 @@ macro_rules! engine_settings {
             self
         }
 
-        /// The generations of clients that are served. Default: all.
+        /// The generations of clients that are served. Default: all; for the engine alone, which
+        /// knows no messages of Socket.IO 0.9, the others.
         ///
-        /// Clients of another are refused with status 400 and `Unsupported protocol version`, as the
-        /// reference server does.
+        /// Clients of another are refused with status 400, as the reference server does.
         ///
         /// # Panics
         /// When there are none.
@@ -149,12 +164,13 @@ macro_rules! engine_settings {
             self
         }
 
-        /// Whether clients may poll by JSONP (`forceJSONP`, the last resort of clients 1.x and 2.x in
-        /// browsers without CORS). Default: no.
+        /// Whether clients may poll by JSONP: the last resort of clients before 3.0 in browsers without
+        /// CORS (`forceJSONP`, `jsonp-polling`). Default: no.
         ///
-        /// Any page can load a script with its visitor's cookies and without an `Origin`, so that a
-        /// browser that says the request is `cross-site` is refused unless
-        /// [`cors`](Self::cors) lists the page it comes from.
+        /// Any page can load a script with its visitor's cookies and without an `Origin`. So the page
+        /// that the browser names as the referrer must be one of the server's own or of
+        /// [`cors`](Self::cors)'s, and where it names none it must not say that the request is
+        /// another site's.
         ///
         /// ```
         /// use tower_socketio::SocketIo;
@@ -169,8 +185,8 @@ macro_rules! engine_settings {
 
         /// How long after a client's last answer the next heartbeat begins. Default 25 s.
         ///
-        /// The server pings and the client answers (Engine.IO protocol 4). The client is told the
-        /// interval in whole milliseconds. A poll is held for no longer.
+        /// The server pings and the client answers; clients 1.x and 2.x ping and the server answers. The
+        /// client is told the interval in whole milliseconds. A poll is held for no longer.
         ///
         /// ```
         /// use std::time::Duration;
@@ -189,7 +205,8 @@ macro_rules! engine_settings {
         ///
         /// The first other packet that comes meanwhile starts the wait anew. With the default
         /// [`ping_interval`](Self::ping_interval), a broken network is noticed within 45 s. The
-        /// client, which is told both, closes by itself when it hears nothing for as long.
+        /// client, which is told both, closes by itself when it hears nothing for as long; clients
+        /// before 1.0 are told the sum of both, in whole seconds.
         ///
         /// ```
         /// use std::time::Duration;

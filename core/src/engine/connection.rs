@@ -10,14 +10,14 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    codec::{PayloadForm, Posted, frame::Frame},
+    codec::{Posted, frame::Frame},
     conn::exchange::{Exchange, Overlap, RequestKind},
     driver::Life,
     generation::{Generation, Profile},
     outbox::Outbox,
     reason::CloseReason,
     sid::Sid,
-    transport::{Transport, polling::Payload, websocket::probe::Attempt},
+    transport::{Transport, polling::Outlet, websocket::probe::Attempt},
 };
 
 /// A handle of one connection, cheap to clone; sending never waits for the network.
@@ -81,15 +81,15 @@ pub(super) enum Fill {
 
 /// What others ask of the task that owns the connection.
 pub(super) enum Request {
-    /// A GET wants the next payload, in that form.
-    Poll(PayloadForm, oneshot::Sender<Payload>),
+    /// A GET by that transport wants the next payload, or all of them.
+    Poll(Transport, Outlet),
     /// A POST brought packets; answered when they have been handled.
     Post(Posted, oneshot::Sender<()>),
     /// A WebSocket wants to be the next transport.
     Probe(oneshot::Sender<Attempt>),
     ProbeGone,
-    /// The probing WebSocket is to be the transport now.
-    TakeOver(oneshot::Sender<Box<Life>>),
+    /// Another task is to carry the client now, by that transport.
+    TakeOver(Transport, oneshot::Sender<Box<Life>>),
 }
 
 /// What the owner finds to do at the start of a turn.
@@ -155,7 +155,8 @@ impl Connection {
         self.0.generation.profile()
     }
 
-    /// The transport in use at this moment: it may change once, from polling to WebSocket.
+    /// The transport in use at this moment: it may change, in most generations once, from polling to
+    /// WebSocket.
     ///
     /// ```
     /// # use tower_socketio::engine::{Connection, Transport};
@@ -176,10 +177,13 @@ impl Connection {
     /// }
     /// ```
     pub fn send_text(&self, text: &str) {
-        self.send_frames([Frame::text(text)].iter(), false);
+        if let Some(frame) = self.generation().text(text) {
+            self.send_frames([frame].iter(), false);
+        }
     }
 
-    /// Sends a binary message. A closed connection ignores it.
+    /// Sends a binary message. A closed connection ignores it, and a client of
+    /// [`Generation::V0_9`], which cannot be sent any.
     ///
     /// ```
     /// # use tower_socketio::engine::Connection;
@@ -188,7 +192,9 @@ impl Connection {
     /// }
     /// ```
     pub fn send_binary(&self, bytes: &[u8]) {
-        self.send_frames([self.generation().binary(bytes)].iter(), false);
+        if let Some(frame) = self.generation().binary(bytes) {
+            self.send_frames([frame].iter(), false);
+        }
     }
 
     /// Sends what is queued, then closes the connection with that reason. Only the first reason
@@ -246,6 +252,24 @@ impl Connection {
         self.change(|state| state.outbox.push(frame, false));
     }
 
+    /// Queues such a packet before all that waits.
+    pub(super) fn send_first(&self, frame: Frame) {
+        self.change(|state| state.outbox.push_first(frame));
+    }
+
+    /// Queues again, before all that waits, what a transport has taken and cannot write any more.
+    pub(super) fn put_back(&self, mut unwritten: Outbox) {
+        self.change(|state| {
+            let mut frames = Vec::new();
+            while let Some(frame) = unwritten.pop_front() {
+                frames.push(frame);
+            }
+            for frame in frames.into_iter().rev() {
+                state.outbox.push_first(frame);
+            }
+        });
+    }
+
     /// Asks the owner; the request is dropped, and so refused, when there is none any more.
     pub(super) fn request(&self, request: Request) {
         let refused = self.change(|state| {
@@ -294,6 +318,17 @@ impl Connection {
         outbox
     }
 
+    /// Takes the first of what is queued, as [`take_outbox`](Self::take_outbox) takes all.
+    pub(super) fn take_first(&self) -> Outbox {
+        let mut state = self.lock();
+        let mut first = Outbox::default();
+        if let Some(frame) = state.outbox.pop_front() {
+            first.push(frame, false);
+        }
+        state.taken += first.bytes();
+        first
+    }
+
     /// The transport has written that many of the bytes it took.
     pub(super) fn written(&self, bytes: usize) {
         self.lock().taken -= bytes;
@@ -327,8 +362,9 @@ impl Connection {
         self.lock().ending
     }
 
-    pub(super) fn set_transport(&self, transport: Transport) {
-        self.lock().transport = transport;
+    /// The one it had before.
+    pub(super) fn set_transport(&self, transport: Transport) -> Transport {
+        std::mem::replace(&mut self.lock().transport, transport)
     }
 
     /// What `change` returns is the caller's to drop: dropping requests wakes others.

@@ -17,6 +17,7 @@ use super::{
     codec::Signal,
     conn::{Conn, Step},
     connection::Connection,
+    generation::Switch,
     reason::CloseReason,
     transport::Transport,
 };
@@ -35,8 +36,16 @@ pub(super) struct Life {
     server: Arc<Shared>,
     /// Closing the server waits for this.
     active: Option<Active>,
-    /// `None` once the application was told that the connection has ended.
-    client: Option<Box<dyn Client>>,
+    above: Above,
+}
+
+/// The application's side.
+enum Above {
+    /// It knows nothing yet: the client has shaken hands, and no transport carries it.
+    Waiting(Handshake),
+    Open(Box<dyn Client>),
+    /// It was told that the connection has ended.
+    Ended,
 }
 
 /// What a transport does after it handed over a packet.
@@ -62,11 +71,19 @@ pub(super) enum Turn {
 impl Life {
     /// A client has shaken hands: it is registered, and its application begins.
     pub(super) fn begin(server: &Arc<Shared>, transport: Transport, handshake: Handshake) -> Box<Self> {
+        let mut life = Self::reserve(server, transport, handshake);
+        let packet = server.open_packet(&life.connection, transport);
+        life.connection.send_control(packet);
+        life.open();
+        life
+    }
+
+    /// A client has shaken hands and will choose its transport: it is registered, and waits to be
+    /// [attached](Self::attach) to one. Until then it has the first of its generation.
+    pub(super) fn reserve(server: &Arc<Shared>, transport: Transport, handshake: Handshake) -> Box<Self> {
         // Here is a runtime; where the client's life ends there may be none.
         server.runtime();
         let connection = Connection::new(handshake.generation(), transport, server.config.max_outbox_bytes);
-        connection.send_control(server.open_packet(&connection, transport));
-        let client = server.upper.open(&connection, handshake);
         server.registry.insert(&connection);
         if server.is_closing() {
             connection.close(CloseReason::ServerShuttingDown);
@@ -77,16 +94,63 @@ impl Life {
             release_poll: false,
             server: server.clone(),
             active: Some(server.activity.begin()),
-            client: Some(client),
+            above: Above::Waiting(handshake),
         })
+    }
+
+    /// That transport carries it from now on. `true`: the open packet goes out by it, before all else.
+    pub(super) fn attach(&mut self, transport: Transport) -> bool {
+        let before = self.connection.set_transport(transport);
+        let greets = match (self.connection.profile().switch, &self.above) {
+            (Switch::Probe, _) => {
+                self.conn.handle_probe_end();
+                false
+            }
+            (Switch::Newest, Above::Waiting(_)) => true,
+            // A client that changes its transport was not greeted by the one before.
+            (Switch::Newest, Above::Open(_)) => before != transport,
+            (Switch::Newest, Above::Ended) => false,
+        };
+        if greets {
+            self.conn.handle_switch(now(), transport.polls());
+            let packet = self.server.open_packet(&self.connection, transport);
+            self.connection.send_first(packet);
+            self.open();
+        }
+        greets
+    }
+
+    /// A poll came, by that transport, or a stream's request. `true`: the open packet is its answer.
+    pub(super) fn handle_poll(&mut self, transport: Transport) -> bool {
+        if self.connection.profile().switch == Switch::Probe {
+            return false;
+        }
+        let greets = self.attach(transport);
+        if transport.polls() {
+            self.conn.handle_poll(now());
+        }
+        self.release_poll = false;
+        greets
+    }
+
+    /// The application begins.
+    fn open(&mut self) {
+        self.above = match std::mem::replace(&mut self.above, Above::Ended) {
+            Above::Waiting(handshake) => Above::Open(self.server.upper.open(&self.connection, handshake)),
+            above => above,
+        };
     }
 
     /// A packet came over the transport.
     pub(super) fn receive(&mut self, cx: &mut Context<'_>, signal: &Signal<'_>) -> Received {
         let now = now();
         let step = self.conn.handle_packet(now, signal);
-        let Some(client) = &mut self.client else {
-            return Received::Closed;
+        let client = match &mut self.above {
+            Above::Open(client) => client,
+            Above::Waiting(_) => {
+                return self.receive_malformed("a packet before it had a transport", CloseReason::TransportError);
+            }
+            Above::Ended => return Received::Closed,
         };
         let message = match (step, signal) {
             (Step::Deliver, Signal::Text(text)) => Message::Text(text),
@@ -114,10 +178,11 @@ impl Life {
         if let Some(reason) = ending {
             self.close(reason);
         }
-        let Some(client) = &mut self.client else {
-            return Turn::Closed;
+        let flow = match &mut self.above {
+            Above::Open(client) => client.poll(cx),
+            Above::Waiting(_) => Flow::Open,
+            Above::Ended => return Turn::Closed,
         };
-        let flow = client.poll(cx);
         let now = now();
         if flow == Flow::Open {
             self.conn.handle_resume(now);
@@ -138,7 +203,10 @@ impl Life {
 
     /// When the transport must give it a turn even if nothing happens.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let client = self.client.as_ref().and_then(|client| client.deadline());
+        let client = match &self.above {
+            Above::Open(client) => client.deadline(),
+            Above::Waiting(_) | Above::Ended => None,
+        };
         self.conn.poll_timeout().into_iter().chain(client).min()
     }
 
@@ -149,12 +217,16 @@ impl Life {
 
     /// Ends the connection for the application; what it still has to do goes on without us.
     pub(super) fn close(&mut self, reason: CloseReason) {
-        if let Some(client) = self.client.take() {
-            self.connection.close(reason);
-            tracing::trace!("a connection ended: {reason}");
-            if let Some(rest) = client.close(reason) {
-                self.server.finish(rest);
-            }
+        let above = std::mem::replace(&mut self.above, Above::Ended);
+        if matches!(above, Above::Ended) {
+            return;
+        }
+        self.connection.close(reason);
+        tracing::trace!("a connection ended: {reason}");
+        if let Above::Open(client) = above
+            && let Some(rest) = client.close(reason)
+        {
+            self.server.finish(rest);
         }
     }
 

@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-use super::codec::{Malformed, PayloadForm, Posted, Signal, eio3, eio4, frame::Frame};
+use super::codec::{Malformed, PayloadForm, Posted, Signal, eio3, eio4, frame::Frame, v0_9};
+use super::sid::Sid;
 
-/// A generation of the protocol, named by what users know. Clients of others are refused with
-/// status 400 and `Unsupported protocol version`, as the reference server does.
+/// A generation of the protocol, named by what users know.
 ///
 /// ```
 /// use tower_socketio::Generation;
@@ -16,6 +16,8 @@ use super::codec::{Malformed, PayloadForm, Posted, Signal, eio3, eio4, frame::Fr
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Generation {
+    /// Socket.IO 0.9 and what came before it (protocol 1): clients 0.7 to 0.9.
+    V0_9,
     /// Engine.IO 3 and Socket.IO 4: clients 1.x and 2.x.
     Eio3,
     /// Engine.IO 4 and Socket.IO 5: clients 3.x and 4.x.
@@ -26,8 +28,11 @@ pub enum Generation {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Profile {
     pub(crate) heartbeat: Asks,
+    pub(crate) switch: Switch,
     pub(crate) root: Root,
+    pub(crate) strays: Strays,
     pub(crate) socket_id: SocketId,
+    pub(crate) binary: Binary,
 }
 
 /// Who begins a heartbeat.
@@ -35,6 +40,17 @@ pub(crate) struct Profile {
 pub(crate) enum Asks {
     Server,
     Client,
+    /// The server, but for a client that polls, who shows by that that it is alive.
+    ServerUnlessPolled,
+}
+
+/// How a client changes its transport.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Switch {
+    /// Once, to a WebSocket that has proved that it works.
+    Probe,
+    /// At any time: the newest request carries it.
+    Newest,
 }
 
 /// How a client comes to be in the main namespace.
@@ -43,6 +59,16 @@ pub(crate) enum Root {
     OnRequest,
     /// The server puts it there when the connection begins.
     AtOnce,
+    /// As [`AtOnce`](Self::AtOnce), without a word; who leaves it ends the connection.
+    IsConnection,
+}
+
+/// What becomes of packets for a namespace that the client is not in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Strays {
+    EndConnection,
+    /// The client cannot know: it does not wait to be let in, or is not told that it was not.
+    Ignored,
 }
 
 /// What the id of a client's socket in a namespace is.
@@ -51,11 +77,22 @@ pub(crate) enum SocketId {
     Fresh,
     /// The connection's, behind the namespace's name unless that is the main one.
     OfConnection,
+    /// The connection's, in all namespaces.
+    IsConnections,
+}
+
+/// Whether messages may be bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Binary {
+    Sent,
+    Refused,
 }
 
 impl Generation {
     /// All that this server speaks.
-    pub(crate) const ALL: [Self; 2] = [Self::Eio3, Self::Eio4];
+    pub(crate) const ALL: [Self; 3] = [Self::V0_9, Self::Eio3, Self::Eio4];
+    /// Those whose messages are an application's own, without Socket.IO.
+    pub(super) const OF_THE_ENGINE: [Self; 2] = [Self::Eio3, Self::Eio4];
 
     /// Reads the `EIO` parameter of a URL. As the reference: anything but 4 is 3.
     pub(crate) fn from_query(eio: Option<&str>) -> Self {
@@ -67,15 +104,29 @@ impl Generation {
 
     pub(crate) const fn profile(self) -> Profile {
         match self {
+            Self::V0_9 => Profile {
+                heartbeat: Asks::ServerUnlessPolled,
+                switch: Switch::Newest,
+                root: Root::IsConnection,
+                strays: Strays::Ignored,
+                socket_id: SocketId::IsConnections,
+                binary: Binary::Refused,
+            },
             Self::Eio3 => Profile {
                 heartbeat: Asks::Client,
+                switch: Switch::Probe,
                 root: Root::AtOnce,
+                strays: Strays::EndConnection,
                 socket_id: SocketId::OfConnection,
+                binary: Binary::Sent,
             },
             Self::Eio4 => Profile {
                 heartbeat: Asks::Server,
+                switch: Switch::Probe,
                 root: Root::OnRequest,
+                strays: Strays::EndConnection,
                 socket_id: SocketId::Fresh,
+                binary: Binary::Sent,
             },
         }
     }
@@ -83,13 +134,16 @@ impl Generation {
     /// One packet: a WebSocket text frame.
     pub(super) fn decode(self, packet: &str) -> Result<Signal<'_>, Malformed> {
         match self {
-            Self::Eio3 | Self::Eio4 => eio4::decode(packet),
+            Self::V0_9 => v0_9::decode(packet),
+            Self::Eio3 => eio3::decode(packet),
+            Self::Eio4 => eio4::decode(packet),
         }
     }
 
     /// One packet: a WebSocket binary frame.
     pub(super) fn decode_binary(self, packet: &[u8]) -> Result<Signal<'_>, Malformed> {
         match self {
+            Self::V0_9 => Err(Malformed("a binary message: this generation has none")),
             Self::Eio3 => eio3::decode_binary(packet),
             Self::Eio4 => Ok(Signal::Binary(packet.into())),
         }
@@ -99,17 +153,18 @@ impl Generation {
     pub(super) const fn posts_bytes(self) -> bool {
         match self {
             Self::Eio3 => true,
-            Self::Eio4 => false,
+            Self::V0_9 | Self::Eio4 => false,
         }
     }
 
     /// The packet of a payload that begins at that byte, and where the next one does; `None` at its end.
     pub(crate) fn decode_next(self, payload: &Posted, at: usize) -> Option<(Result<Signal<'_>, Malformed>, usize)> {
         match (self, payload) {
+            (Self::V0_9, Posted::Text(text)) => v0_9::decode_next(text, at),
             (Self::Eio3, Posted::Text(text)) => eio3::decode_next(text, at),
             (Self::Eio3, Posted::Binary(bytes)) => eio3::decode_next_binary(bytes, at),
             (Self::Eio4, Posted::Text(text)) => eio4::decode_next(text, at),
-            (Self::Eio4, Posted::Binary(_)) => None,
+            (Self::V0_9 | Self::Eio4, Posted::Binary(_)) => None,
         }
     }
 
@@ -120,6 +175,7 @@ impl Generation {
         form: PayloadForm,
     ) -> Vec<u8> {
         match self {
+            Self::V0_9 => v0_9::encode_payload(frames),
             Self::Eio3 => eio3::encode_payload(frames, form),
             Self::Eio4 => eio4::encode_payload(frames),
         }
@@ -129,13 +185,30 @@ impl Generation {
     pub(super) const fn payload_type(self, form: PayloadForm) -> &'static str {
         match (self, form) {
             (Self::Eio3, PayloadForm::Any) => "application/octet-stream",
-            (Self::Eio3, PayloadForm::Text) | (Self::Eio4, _) => "text/plain; charset=UTF-8",
+            (Self::Eio3, PayloadForm::Text) | (Self::V0_9 | Self::Eio4, _) => "text/plain; charset=UTF-8",
+        }
+    }
+
+    /// The answer to a handshake that comes before any transport.
+    pub(super) fn handshake(self, sid: &Sid, silence_seconds: u64, transports: &str) -> String {
+        match self {
+            Self::V0_9 => v0_9::handshake(sid.as_str(), silence_seconds, transports),
+            Self::Eio3 | Self::Eio4 => unreachable!("{self} shakes hands by its first transport"),
+        }
+    }
+
+    /// What a client posts to leave, where that is a packet.
+    pub(super) fn goodbye(self) -> Option<Posted> {
+        match self {
+            Self::V0_9 => Some(Posted::Text("0::".to_owned())),
+            Self::Eio3 | Self::Eio4 => None,
         }
     }
 
     /// The first packet of a connection, with what the client must know of it.
     pub(super) fn open(self, data: &serde_json::Value) -> Frame {
         match self {
+            Self::V0_9 => v0_9::control(&Signal::Open),
             Self::Eio3 | Self::Eio4 => eio4::open(data),
         }
     }
@@ -143,19 +216,37 @@ impl Generation {
     /// A packet that the server sends of itself.
     pub(super) fn control(self, signal: &Signal<'_>) -> Frame {
         match self {
+            Self::V0_9 => v0_9::control(signal),
             Self::Eio3 | Self::Eio4 => eio4::control(signal),
         }
     }
 
-    /// A binary message.
-    pub(crate) fn binary(self, bytes: &[u8]) -> Frame {
+    /// A text message; `None` for what can be none.
+    pub(crate) fn text(self, text: &str) -> Option<Frame> {
         match self {
-            Self::Eio3 => eio3::binary(bytes),
-            Self::Eio4 => Frame::binary(&[], bytes),
+            Self::V0_9 => v0_9::text(text),
+            Self::Eio3 | Self::Eio4 => Some(Frame::text(text)),
         }
     }
 
-    /// The number that clients send as `EIO`.
+    /// A binary message, for generations that have them.
+    pub(crate) fn binary(self, bytes: &[u8]) -> Option<Frame> {
+        match self {
+            Self::V0_9 => None,
+            Self::Eio3 => Some(eio3::binary(bytes)),
+            Self::Eio4 => Some(Frame::binary(&[], bytes)),
+        }
+    }
+
+    /// A packet for clients that read no bytes.
+    pub(super) fn as_text(self, frame: &Frame) -> Frame {
+        match self {
+            Self::Eio3 => eio3::as_text(frame),
+            Self::V0_9 | Self::Eio4 => frame.clone(),
+        }
+    }
+
+    /// The number that clients send: as `EIO`, or, those of 0.9, in the path.
     ///
     /// ```
     /// use tower_socketio::Generation;
@@ -164,6 +255,7 @@ impl Generation {
     /// ```
     pub const fn protocol(self) -> u8 {
         match self {
+            Self::V0_9 => 1,
             Self::Eio3 => 3,
             Self::Eio4 => 4,
         }
@@ -172,6 +264,9 @@ impl Generation {
 
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Engine.IO {}", self.protocol())
+        match self {
+            Self::V0_9 => f.write_str("Socket.IO 0.9"),
+            Self::Eio3 | Self::Eio4 => write!(f, "Engine.IO {}", self.protocol()),
+        }
     }
 }

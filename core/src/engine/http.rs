@@ -22,15 +22,17 @@ use hyper::ext::Protocol;
 
 use super::{
     Engine, Shared,
-    codec::Posted,
+    codec::{PayloadForm, Posted},
     connection::Connection,
     driver::Life,
     generation::Generation,
     reason::CloseReason,
-    route::{Dress, Refusal, Route, Session},
+    route::{ByQuery, Refusal, Route, Session},
     transport::{
-        Transport, jsonp,
+        Transport,
+        dress::{Dress, Wrapping},
         polling::{self, Carrier, Payload},
+        stream::Reader,
         websocket::{
             handshake::{self, Opening},
             ticket::{Purpose, Ticket},
@@ -38,6 +40,8 @@ use super::{
     },
 };
 use crate::{cors::Verdict, handshake::Handshake};
+
+mod by_path;
 
 /// The body of a response: a few bytes, or the answer to a poll. An answer that is dropped before it
 /// was read ends the client's session, since its messages are lost.
@@ -58,12 +62,13 @@ enum Content {
     Bytes(Bytes),
     /// Ends the session when it is dropped before it was written.
     Payload(Payload),
+    Stream(Reader),
 }
 
 impl Engine {
-    /// Whether a request belongs to no session yet.
-    pub(crate) fn begins_connection(&self, uri: &Uri) -> bool {
-        Route::read(uri.query(), &self.0.config).is_ok_and(|route| route.session == Session::New)
+    /// Whether a request belongs to no session yet. `tail` is what follows the endpoint's path.
+    pub(crate) fn begins_connection(&self, tail: &str, uri: &Uri) -> bool {
+        Route::read(tail, uri.query(), &self.0.config).is_ok_and(|route| route.begins_connection())
     }
 
     /// Answers a request that is no WebSocket's. `tail` is what follows the endpoint's path.
@@ -83,10 +88,12 @@ impl Engine {
         let mut response = if let Some(file) = file {
             file.map(|bytes| ResponseBody(Content::Bytes(bytes)))
         } else {
-            match self.0.answer(parts, body, &verdict).await {
-                Ok(response) => response,
-                Err(refusal) => refused(refusal),
-            }
+            let answer = match Route::read(tail, parts.uri.query(), config) {
+                Ok(Route::ByPath(route)) => Ok(self.0.answer_by_path(route, parts, body, &verdict).await),
+                Ok(Route::ByQuery(route)) => self.0.answer(&route, parts, body, &verdict).await,
+                Err(refusal) => Err(refusal),
+            };
+            answer.unwrap_or_else(refused)
         };
         config.cors.write_headers(&verdict, response.headers_mut());
         response
@@ -94,11 +101,12 @@ impl Engine {
 
     pub(crate) fn accept_websocket(
         &self,
+        tail: &str,
         mut parts: Parts,
     ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
         let cors = &self.0.config.cors;
         let verdict = cors.check(&parts);
-        let accepted = self.0.accept(&mut parts, &verdict);
+        let accepted = self.0.accept(tail, &mut parts, &verdict);
         let (mut response, ticket) = match accepted {
             Ok((response, ticket)) => (response, Ok(ticket)),
             Err(response) => (response, Err(())),
@@ -114,6 +122,7 @@ impl Engine {
 impl Shared {
     async fn answer<B>(
         self: &Arc<Self>,
+        route: &ByQuery,
         parts: Parts,
         body: B,
         verdict: &Verdict,
@@ -121,12 +130,12 @@ impl Shared {
     where
         B: Body<Data: Buf>,
     {
-        let route = self.route(&parts, verdict)?;
-        if route.dress.jsonp.is_some() && !self.config.cors.admits_script(&parts) {
+        check_origin(verdict)?;
+        if matches!(route.dress.wrapping, Wrapping::Script(_)) && !self.config.cors.admits_script(&parts) {
             return Err(Refusal::Forbidden);
         }
-        let Some(connection) = self.session(&route)? else {
-            return self.shake_hands(parts, &route, verdict).await;
+        let Some(connection) = self.session(route)? else {
+            return self.shake_hands(parts, route, verdict);
         };
         if !verdict.admits() {
             return Err(Refusal::Forbidden);
@@ -138,17 +147,22 @@ impl Shared {
             Method::GET => {
                 // Nothing of the request is kept while the poll is held.
                 drop((parts, body));
-                Ok(poll(&connection, route.dress).await)
+                Ok(poll(&connection, route.transport, route.dress).await)
             }
-            Method::POST => Ok(post(&connection, &parts, body, route.dress, self.config.max_payload).await),
+            Method::POST => Ok(
+                match post(&connection, &parts, body, route.dress, self.config.max_payload).await {
+                    Ok(()) => session_text(StatusCode::OK, "text/html", "ok"),
+                    Err(refused) => refused,
+                },
+            ),
             _ => Err(Refusal::BadRequest),
         }
     }
 
-    async fn shake_hands(
+    fn shake_hands(
         self: &Arc<Self>,
         mut parts: Parts,
-        route: &Route,
+        route: &ByQuery,
         verdict: &Verdict,
     ) -> Result<Response<ResponseBody>, Refusal> {
         if parts.method != Method::GET {
@@ -163,17 +177,19 @@ impl Shared {
         }
         let life = Life::begin(self, Transport::Polling, Handshake::new(&mut parts, generation));
         let connection = life.connection.clone();
+        let open = polling::open(&connection, route.dress.form);
         self.runtime().spawn(Carrier::new(life));
-        Ok(poll(&connection, route.dress).await)
+        Ok(payload_answer(generation, open, route.dress))
     }
 
     fn accept(
         self: &Arc<Self>,
+        tail: &str,
         parts: &mut Parts,
         verdict: &Verdict,
     ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
         let purpose = self
-            .purpose(parts, verdict)
+            .purpose(tail, parts, verdict)
             .map_err(|refusal| refused_upgrade(refusal.message()))?;
         if self.is_closing() {
             return Err(unavailable());
@@ -188,37 +204,32 @@ impl Shared {
             }
         };
         let purpose = match purpose {
-            Ok(connection) => Purpose::Upgrade(connection),
-            Err(generation) => Purpose::Begin(Handshake::new(parts, generation)),
+            Found::New(generation, form) => Purpose::Begin(Handshake::new(parts, generation), form),
+            Found::Session(purpose) => purpose,
         };
         let server = self.clone();
         let response = opening.response().map(|()| ResponseBody::default());
         Ok((response, Ticket { server, purpose }))
     }
 
-    /// The session that a WebSocket is to take over, or the generation of the one it begins.
-    fn purpose(&self, parts: &Parts, verdict: &Verdict) -> Result<Result<Connection, Generation>, Refusal> {
-        let route = self.route(parts, verdict)?;
+    fn purpose(&self, tail: &str, parts: &Parts, verdict: &Verdict) -> Result<Found, Refusal> {
+        let route = match Route::read(tail, parts.uri.query(), &self.config)? {
+            Route::ByPath(route) => return self.purpose_by_path(&route, verdict).map(Found::Session),
+            Route::ByQuery(route) => route,
+        };
+        check_origin(verdict)?;
         if route.transport != Transport::WebSocket {
             return Err(Refusal::BadRequest);
         }
         match self.session(&route)? {
-            Some(connection) if verdict.admits() => Ok(Ok(connection)),
+            Some(connection) if verdict.admits() => Ok(Found::Session(Purpose::Upgrade(connection, route.dress.form))),
             Some(_) => Err(Refusal::Forbidden),
-            None => admit(&route, verdict).map(Err),
+            None => admit(&route, verdict).map(|generation| Found::New(generation, route.dress.form)),
         }
-    }
-
-    fn route(&self, parts: &Parts, verdict: &Verdict) -> Result<Route, Refusal> {
-        let route = Route::read(parts.uri.query(), &self.config)?;
-        if *verdict == Verdict::Malformed {
-            return Err(Refusal::BadRequest);
-        }
-        Ok(route)
     }
 
     /// The session that a request names, `None` for a handshake.
-    fn session(&self, route: &Route) -> Result<Option<Connection>, Refusal> {
+    fn session(&self, route: &ByQuery) -> Result<Option<Connection>, Refusal> {
         let connection = match &route.session {
             Session::New => return Ok(None),
             Session::Impossible => None,
@@ -232,84 +243,95 @@ impl Shared {
     }
 }
 
+/// What a WebSocket is for.
+enum Found {
+    New(Generation, PayloadForm),
+    Session(Purpose),
+}
+
+fn check_origin(verdict: &Verdict) -> Result<(), Refusal> {
+    if *verdict == Verdict::Malformed {
+        return Err(Refusal::BadRequest);
+    }
+    Ok(())
+}
+
 /// The last checks of a handshake, in the reference's order.
-fn admit(route: &Route, verdict: &Verdict) -> Result<Generation, Refusal> {
+fn admit(route: &ByQuery, verdict: &Verdict) -> Result<Generation, Refusal> {
     if !verdict.admits() {
         return Err(Refusal::Forbidden);
     }
     route.generation.ok_or(Refusal::UnsupportedProtocol)
 }
 
-async fn poll(connection: &Connection, Dress { form, jsonp }: Dress) -> Response<ResponseBody> {
-    let Ok(mut payload) = polling::poll(connection, form).await else {
-        return bad_request();
-    };
-    let mut media_type = connection.generation().payload_type(form);
-    if let Some(index) = jsonp {
-        payload.wrap(|payload| jsonp::wrap(index, payload));
-        media_type = "text/javascript; charset=UTF-8";
+async fn poll(connection: &Connection, transport: Transport, dress: Dress) -> Response<ResponseBody> {
+    match polling::poll(connection, transport, dress.form).await {
+        Ok(payload) => payload_answer(connection.generation(), payload, dress),
+        Err(polling::Refused) => bad_request(),
     }
+}
+
+fn payload_answer(generation: Generation, mut payload: Payload, dress: Dress) -> Response<ResponseBody> {
+    payload.wrap(dress.wrapping);
+    let media_type = dress.wrapping.media_type();
+    let media_type = media_type.unwrap_or_else(|| generation.payload_type(dress.form));
     let length = payload.len();
     let body = ResponseBody(Content::Payload(payload));
     let mut response = session_answer(StatusCode::OK, Some(media_type), length, body);
-    if jsonp.is_some() {
-        // As the reference: it is a script by the client's own wish.
-        response
-            .headers_mut()
-            .insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
-    }
+    allow_script(&mut response, dress);
     response
 }
 
-async fn post<B>(connection: &Connection, parts: &Parts, body: B, dress: Dress, limit: usize) -> Response<ResponseBody>
+/// As the reference: it is a script by the client's own wish.
+fn allow_script(response: &mut Response<ResponseBody>, dress: Dress) {
+    if matches!(dress.wrapping, Wrapping::Script(_)) {
+        let headers = response.headers_mut();
+        headers.insert(X_XSS_PROTECTION, HeaderValue::from_static("0"));
+    }
+}
+
+/// Hands on what was posted; an error is the response that refuses it.
+async fn post<B>(
+    connection: &Connection,
+    parts: &Parts,
+    body: B,
+    dress: Dress,
+    limit: usize,
+) -> Result<(), Response<ResponseBody>>
 where
     B: Body<Data: Buf>,
 {
-    let Ok(post) = polling::post(connection) else {
-        return bad_request();
-    };
+    let post = polling::post(connection).map_err(|polling::Refused| bad_request())?;
     let media_type = parts.headers.get(CONTENT_TYPE);
     let is_binary = media_type.is_some_and(|kind| kind == "application/octet-stream");
     let generation = connection.generation();
     if is_binary && !generation.posts_bytes() {
-        return bad_request();
+        return Err(bad_request());
     }
     let payload = match collect(body, limit).await {
         Ok(payload) => payload,
         Err(Incomplete::TooLarge) => {
             post.refuse();
-            return session_answer(StatusCode::PAYLOAD_TOO_LARGE, None, 0, ResponseBody::default());
+            return Err(session_answer(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                None,
+                0,
+                ResponseBody::default(),
+            ));
         }
-        Err(Incomplete::Broken) => return bad_request(),
+        Err(Incomplete::Broken) => return Err(bad_request()),
     };
     let posted = if is_binary {
         Some(Posted::Binary(payload))
     } else {
         let text = String::from_utf8(payload).ok();
-        let text = match dress.jsonp {
-            Some(_) => text.and_then(|form| jsonp::unwrap(&form)),
-            None => text,
-        };
-        text.map(Posted::Text)
+        text.and_then(|text| dress.wrapping.unwrap(text)).map(Posted::Text)
     };
-    let handled = if let Some(posted) = posted {
-        post.handle(posted).await
-    } else {
+    let Some(posted) = posted else {
         connection.close(CloseReason::ParseError);
-        Err(polling::Refused)
+        return Err(bad_request());
     };
-    match handled {
-        Ok(()) => {
-            let ok = Bytes::from_static(b"ok");
-            session_answer(
-                StatusCode::OK,
-                Some("text/html"),
-                ok.len(),
-                ResponseBody(Content::Bytes(ok)),
-            )
-        }
-        Err(polling::Refused) => bad_request(),
-    }
+    post.handle(posted).await.map_err(|polling::Refused| bad_request())
 }
 
 enum Incomplete {
@@ -372,6 +394,12 @@ fn session_answer(
     response
 }
 
+/// A session's answer that is a few words.
+fn session_text(status: StatusCode, content_type: &'static str, text: &str) -> Response<ResponseBody> {
+    let body = ResponseBody(Content::Bytes(Bytes::copy_from_slice(text.as_bytes())));
+    session_answer(status, Some(content_type), text.len(), body)
+}
+
 /// Whether a request wants to become a WebSocket, by HTTP/1.1 or by HTTP/2 (RFC 8441).
 pub(crate) fn asks_for_websocket(parts: &Parts) -> bool {
     handshake::asks(parts, is_extended_connect(parts))
@@ -396,14 +424,11 @@ fn refused(refusal: Refusal) -> Response<ResponseBody> {
         _ => StatusCode::BAD_REQUEST,
     };
     let body = format!(r#"{{"code":{},"message":"{}"}}"#, refusal.code(), refusal.message());
-    let length = body.len();
-    let body = ResponseBody(Content::Bytes(body.into()));
-    session_answer(status, Some("application/json"), length, body)
+    session_text(status, "application/json", &body)
 }
 
 fn refused_upgrade(message: &str) -> Response<ResponseBody> {
-    let body = ResponseBody(Content::Bytes(Bytes::copy_from_slice(message.as_bytes())));
-    session_answer(StatusCode::BAD_REQUEST, Some("text/html"), message.len(), body)
+    session_text(StatusCode::BAD_REQUEST, "text/html", message)
 }
 
 fn unavailable() -> Response<ResponseBody> {
@@ -414,9 +439,14 @@ impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Content::Stream(stream) = &mut self.0 {
+            return stream
+                .poll_next(cx)
+                .map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))));
+        }
         let bytes = match std::mem::take(&mut self.0) {
-            Content::Empty => return Poll::Ready(None),
+            Content::Empty | Content::Stream(_) => return Poll::Ready(None),
             Content::Bytes(bytes) => bytes,
             Content::Payload(mut payload) => payload.deliver(),
         };
@@ -432,6 +462,7 @@ impl Body for ResponseBody {
             Content::Empty => 0,
             Content::Bytes(bytes) => bytes.len(),
             Content::Payload(payload) => payload.len(),
+            Content::Stream(_) => return SizeHint::default(),
         };
         SizeHint::with_exact(length as u64)
     }

@@ -70,7 +70,7 @@ pub(crate) use self::{
     codec::frame::Frame,
     config::EngineConfig,
     driver::{Alarm, now},
-    generation::{Root, SocketId},
+    generation::{Binary, Root, SocketId, Strays},
     http::asks_for_websocket,
     route::parameters as query_parameters,
     sid::BySid,
@@ -269,9 +269,20 @@ pub(crate) struct Shared {
 ///
 /// let builder = Engine::builder().path("/engine.io").ping_interval(Duration::from_secs(10));
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct EngineBuilder {
     config: EngineConfig,
+}
+
+impl Default for EngineBuilder {
+    fn default() -> Self {
+        Self {
+            config: EngineConfig {
+                generations: Generation::OF_THE_ENGINE.to_vec(),
+                ..EngineConfig::default()
+            },
+        }
+    }
 }
 
 impl EngineBuilder {
@@ -298,10 +309,11 @@ impl EngineBuilder {
     }
 }
 
-/// Reads a query, for the fuzzer.
+/// Reads a URL's path and query, for the fuzzer.
 #[cfg(any(fuzzing, test))]
-pub(crate) fn read_route(query: &str) {
-    let _ = route::Route::read(Some(query), &EngineConfig::default());
+pub(crate) fn read_route(url: &str) {
+    let (tail, query) = url.split_once('?').unwrap_or(("", url));
+    let _ = route::Route::read(tail, Some(query), &EngineConfig::default());
     assert!(route::parameters(query).count() <= query.len());
 }
 

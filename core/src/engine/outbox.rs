@@ -30,6 +30,15 @@ impl Outbox {
         }
     }
 
+    /// Before all others.
+    pub(crate) fn push_first(&mut self, frame: Frame) {
+        self.bytes += cost(&frame);
+        let first = self.first.replace(Entry { frame, volatile: false });
+        if let Some(second) = first {
+            self.rest.push_front(second);
+        }
+    }
+
     pub(crate) fn front(&self) -> Option<&Frame> {
         self.first.as_ref().map(|entry| &entry.frame)
     }
@@ -98,6 +107,17 @@ mod tests {
         }
         assert!(outbox.is_empty() && outbox.pop_front().is_none());
         assert_eq!((outbox.bytes(), outbox.rest.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn a_frame_may_go_first() {
+        let mut outbox = Outbox::default();
+        for text in ["c", "b", "a"] {
+            outbox.push_first(Frame::text(text));
+        }
+        outbox.push(Frame::text("d"), true);
+        assert_eq!(packets(&outbox), ["4a", "4b", "4c", "4d"]);
+        assert_eq!(outbox.bytes(), 4 * cost(&Frame::text("a")));
     }
 
     #[test]

@@ -1,16 +1,32 @@
-//! Reads the query of a request: what the client wants, or why it cannot have it.
+//! Reads the URL of a request: what the client wants, or why it cannot have it.
 //!
-//! Knows all of a URL's parameters, and none of what becomes of them.
+//! Knows what stands in a path and all of a query's parameters, and nothing of what becomes of them.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::{codec::PayloadForm, config::EngineConfig, generation::Generation, sid::Sid, transport::Transport};
+use super::{
+    codec::PayloadForm,
+    config::EngineConfig,
+    generation::Generation,
+    sid::Sid,
+    transport::{
+        Transport,
+        dress::{Dress, Function, Script, Wrapping},
+    },
+};
 
 /// What a request says about itself.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Route {
+pub(super) enum Route {
+    ByQuery(ByQuery),
+    ByPath(ByPath),
+}
+
+/// A request of Engine.IO: one path for all, the query says the rest.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ByQuery {
     pub(super) transport: Transport,
     /// `None`: the number is of no generation that this server speaks.
     pub(super) generation: Option<Generation>,
@@ -18,12 +34,29 @@ pub(super) struct Route {
     pub(super) dress: Dress,
 }
 
-/// What a poll is answered with, and a POST sent in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Dress {
-    pub(super) form: PayloadForm,
-    /// The index of the page's function for it.
-    pub(super) jsonp: Option<u64>,
+/// A request of Socket.IO 0.9: `/1/`, `/1/xhr-polling/<session>`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ByPath {
+    pub(super) generation: Generation,
+    pub(super) wish: Wish,
+    pub(super) dress: Dress,
+}
+
+/// What such a request wants.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// A protocol of another number.
+    Unsupported,
+    Handshake,
+    /// To carry that session from now on, or to send to it. `None`: none of this server's.
+    Carry {
+        session: Option<Sid>,
+        transport: Option<Transport>,
+    },
+    /// The end of that session.
+    Leave {
+        session: Option<Sid>,
+    },
 }
 
 /// Which session a request belongs to.
@@ -48,10 +81,28 @@ pub(super) enum Refusal {
 }
 
 impl Route {
-    pub(super) fn read(query: Option<&str>, config: &EngineConfig) -> Result<Self, Refusal> {
+    /// `tail` is what follows the endpoint's path.
+    pub(super) fn read(tail: &str, query: Option<&str>, config: &EngineConfig) -> Result<Self, Refusal> {
         let query = query.unwrap_or_default();
+        match ByPath::read(tail, query, config) {
+            Some(route) => Ok(Self::ByPath(route)),
+            None => ByQuery::read(query, config).map(Self::ByQuery),
+        }
+    }
+
+    /// Whether it belongs to no session yet.
+    pub(super) fn begins_connection(&self) -> bool {
+        match self {
+            Self::ByQuery(route) => route.session == Session::New,
+            Self::ByPath(route) => route.wish == Wish::Handshake,
+        }
+    }
+}
+
+impl ByQuery {
+    fn read(query: &str, config: &EngineConfig) -> Result<Self, Refusal> {
         let transport = parameter(query, "transport")
-            .and_then(|name| Transport::from_name(&name))
+            .and_then(|name| Transport::named(&name, &Transport::IN_QUERY))
             .filter(|transport| config.transports.contains(transport))
             .ok_or(Refusal::TransportUnknown)?;
         let session = match parameter(query, "sid") {
@@ -64,30 +115,81 @@ impl Route {
             transport,
             generation: Some(generation).filter(|generation| config.generations.contains(generation)),
             session,
-            dress: Dress::read(query, config.jsonp)?,
+            dress: Self::dress(query, config.jsonp)?,
         })
     }
-}
 
-impl Dress {
-    fn read(query: &str, allows_jsonp: bool) -> Result<Self, Refusal> {
-        let jsonp = match parameter(query, "j") {
-            None => None,
+    fn dress(query: &str, allows_jsonp: bool) -> Result<Dress, Refusal> {
+        let wrapping = match parameter(query, "j") {
+            None => Wrapping::None,
             Some(_) if !allows_jsonp => return Err(Refusal::TransportUnknown),
-            // Not all that parses as a number: it becomes part of a script.
-            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Some(digits.parse().map_err(|_| Refusal::BadRequest)?)
-            }
-            Some(_) => return Err(Refusal::BadRequest),
+            Some(digits) => Wrapping::Script(Script {
+                function: Function::Eio,
+                index: index(&digits).ok_or(Refusal::BadRequest)?,
+            }),
         };
-        let reads_text_only = jsonp.is_some() || parameter(query, "b64").is_some_and(|b64| !b64.is_empty());
+        let reads_text_only = wrapping != Wrapping::None || parameter(query, "b64").is_some_and(|b64| !b64.is_empty());
         let form = if reads_text_only {
             PayloadForm::Text
         } else {
             PayloadForm::Any
         };
-        Ok(Self { form, jsonp })
+        Ok(Dress { form, wrapping })
     }
+}
+
+impl ByPath {
+    /// `None`: it is none of those. A path that begins with a number is.
+    fn read(tail: &str, query: &str, config: &EngineConfig) -> Option<Self> {
+        let generation = Generation::V0_9;
+        let mut segments = tail.strip_prefix('/')?.split('/');
+        let protocol = segments.next().filter(|number| index(number).is_some())?;
+        if !config.generations.contains(&generation) {
+            return None;
+        }
+        let transport = segments.next().unwrap_or_default();
+        let session = segments.next().unwrap_or_default();
+        let wish = if protocol != "1" {
+            Wish::Unsupported
+        } else if transport.is_empty() && session.is_empty() {
+            Wish::Handshake
+        } else if parameter(query, "disconnect").is_some() {
+            Wish::Leave {
+                session: Sid::parse(session),
+            }
+        } else {
+            Wish::Carry {
+                session: Sid::parse(session),
+                transport: Transport::named(transport, &config.offered(&Transport::IN_PATH)),
+            }
+        };
+        let wrapping = match (&wish, transport) {
+            (_, "htmlfile") => Wrapping::Page,
+            (_, "jsonp-polling") => Self::script(parameter(query, "i")),
+            (Wish::Handshake, _) => parameter(query, "jsonp").map_or(Wrapping::None, |index| Self::script(Some(index))),
+            _ => Wrapping::None,
+        };
+        let form = PayloadForm::Text;
+        Some(Self {
+            generation,
+            wish,
+            dress: Dress { form, wrapping },
+        })
+    }
+
+    /// As the 0.9 server: an index that is none is 0.
+    fn script(digits: Option<Cow<'_, str>>) -> Wrapping {
+        Wrapping::Script(Script {
+            function: Function::IoJ,
+            index: digits.and_then(|digits| index(&digits)).unwrap_or(0),
+        })
+    }
+}
+
+/// Digits, and not all that parses as a number: they become part of a script.
+fn index(digits: &str) -> Option<u64> {
+    let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    are_digits.then(|| digits.parse().ok()).flatten()
 }
 
 impl Refusal {
@@ -136,21 +238,27 @@ fn decode(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    const ANY: Dress = Dress {
+    const PLAIN: Dress = Dress {
         form: PayloadForm::Any,
-        jsonp: None,
+        wrapping: Wrapping::None,
     };
 
-    fn read(query: &str) -> Result<Route, Refusal> {
-        Route::read(Some(query), &EngineConfig::default())
+    fn read(query: &str) -> Result<ByQuery, Refusal> {
+        ByQuery::read(query, &EngineConfig::default())
     }
 
-    fn read_where_jsonp_is_allowed(query: &str) -> Result<Route, Refusal> {
-        let config = EngineConfig {
+    fn with_jsonp() -> EngineConfig {
+        EngineConfig {
             jsonp: true,
             ..EngineConfig::default()
-        };
-        Route::read(Some(query), &config)
+        }
+    }
+
+    fn by_path(tail: &str, query: &str) -> Option<ByPath> {
+        match Route::read(tail, Some(query), &with_jsonp()) {
+            Ok(Route::ByPath(route)) => Some(route),
+            Ok(Route::ByQuery(_)) | Err(_) => None,
+        }
     }
 
     #[test]
@@ -158,20 +266,20 @@ mod tests {
         let id = Sid::random();
         assert_eq!(
             read("EIO=4&transport=polling&t=abc"),
-            Ok(Route {
+            Ok(ByQuery {
                 transport: Transport::Polling,
                 generation: Some(Generation::Eio4),
                 session: Session::New,
-                dress: ANY,
+                dress: PLAIN,
             })
         );
         assert_eq!(
             read(&format!("t=1&sid={id}&transport=websocket&EIO=3")),
-            Ok(Route {
+            Ok(ByQuery {
                 transport: Transport::WebSocket,
                 generation: Some(Generation::Eio3),
                 session: Session::Known(id),
-                dress: ANY,
+                dress: PLAIN,
             })
         );
         assert_eq!(
@@ -193,7 +301,7 @@ mod tests {
             "EIO=44&transport=polling",
         ] {
             assert_eq!(read(query).unwrap().generation, Some(Generation::Eio3), "{query}");
-            assert_eq!(Route::read(Some(query), &only).unwrap().generation, None, "{query}");
+            assert_eq!(ByQuery::read(query, &only).unwrap().generation, None, "{query}");
         }
     }
 
@@ -213,19 +321,19 @@ mod tests {
             ..EngineConfig::default()
         };
         assert_eq!(
-            Route::read(Some("EIO=4&transport=polling"), &only),
+            ByQuery::read("EIO=4&transport=polling", &only),
             Err(Refusal::TransportUnknown)
         );
-        assert_eq!(Route::read(None, &only), Err(Refusal::TransportUnknown));
+        assert_eq!(Route::read("", None, &only), Err(Refusal::TransportUnknown));
     }
 
     #[test]
     fn clients_say_that_they_read_text_only() {
         let text = Dress {
             form: PayloadForm::Text,
-            jsonp: None,
+            wrapping: Wrapping::None,
         };
-        for (query, dress) in [("&b64=1", text), ("&b64=", ANY), ("&b64", ANY), ("", ANY)] {
+        for (query, dress) in [("&b64=1", text), ("&b64=", PLAIN), ("&b64", PLAIN), ("", PLAIN)] {
             assert_eq!(read(&format!("EIO=3&transport=polling{query}")).unwrap().dress, dress);
         }
     }
@@ -233,20 +341,79 @@ mod tests {
     #[test]
     fn jsonp_is_refused_unless_allowed_and_its_index_is_a_number() {
         assert_eq!(read("EIO=3&transport=polling&j=0"), Err(Refusal::TransportUnknown));
-        for (index, result) in [("0", Ok(Some(0))), ("17", Ok(Some(17)))].into_iter().chain(
-            ["", "a", "0)//", "-1", "+1", "1e3", "99999999999999999999", "%30%29"]
-                .map(|j| (j, Err(Refusal::BadRequest))),
-        ) {
-            let route = read_where_jsonp_is_allowed(&format!("EIO=3&transport=polling&j={index}"));
+        let script = |index| Dress {
+            form: PayloadForm::Text,
+            wrapping: Wrapping::Script(Script {
+                function: Function::Eio,
+                index,
+            }),
+        };
+        let refused = ["", "a", "0)//", "-1", "+1", "1e3", "99999999999999999999", "%30%29"];
+        for (index, result) in [("0", Ok(script(0))), ("17", Ok(script(17)))]
+            .into_iter()
+            .chain(refused.map(|index| (index, Err(Refusal::BadRequest))))
+        {
+            let route = ByQuery::read(&format!("EIO=3&transport=polling&j={index}"), &with_jsonp());
+            assert_eq!(route.map(|route| route.dress), result, "{index}");
+        }
+    }
+
+    #[test]
+    fn paths_that_begin_with_a_number_are_read_as_such() {
+        let id = Sid::random();
+        let session = || Some(id.clone());
+        #[rustfmt::skip]
+        let cases = [
+            ("/1/".to_owned(), "t=1", Wish::Handshake),
+            ("/1".to_owned(), "", Wish::Handshake),
+            ("/1/".to_owned(), "disconnect=1", Wish::Handshake),
+            ("/2/".to_owned(), "", Wish::Unsupported),
+            ("/01/".to_owned(), "", Wish::Unsupported),
+            (format!("/1/xhr-polling/{id}"), "t=2", Wish::Carry { session: session(), transport: Some(Transport::XhrPolling) }),
+            (format!("/1/websocket/{id}/"), "", Wish::Carry { session: session(), transport: Some(Transport::WebSocket) }),
+            (format!("/1/polling/{id}"), "", Wish::Carry { session: session(), transport: None }),
+            (format!("/1/flashsocket/{id}"), "", Wish::Carry { session: session(), transport: None }),
+            ("/1/htmlfile/__proto__".to_owned(), "", Wish::Carry { session: None, transport: Some(Transport::HtmlFile) }),
+            ("/1/htmlfile".to_owned(), "", Wish::Carry { session: None, transport: Some(Transport::HtmlFile) }),
+            (format!("/1//{id}/"), "disconnect=1", Wish::Leave { session: session() }),
+            (format!("/1/xhr-polling/{id}"), "t=1&disconnect=True", Wish::Leave { session: session() }),
+        ];
+        for (tail, query, wish) in cases {
             assert_eq!(
-                route
-                    .as_ref()
-                    .map(|route| route.dress.jsonp)
-                    .map_err(|refusal| *refusal),
-                result,
-                "{index}"
+                by_path(&tail, query).map(|route| route.wish),
+                Some(wish),
+                "{tail}?{query}"
             );
-            assert!(route.is_err() || route.unwrap().dress.form == PayloadForm::Text);
+        }
+        for tail in ["", "/", "1/", "/a1/", "/1a/", "/socket.io.js", "//1/"] {
+            assert_eq!(by_path(tail, ""), None, "{tail}");
+        }
+        let only = EngineConfig {
+            generations: vec![Generation::Eio4],
+            ..EngineConfig::default()
+        };
+        assert_eq!(Route::read("/1/", None, &only), Err(Refusal::TransportUnknown));
+    }
+
+    #[test]
+    fn scripts_by_path_are_polls_or_handshakes_and_their_index_a_number() {
+        let script = |index| {
+            Wrapping::Script(Script {
+                function: Function::IoJ,
+                index,
+            })
+        };
+        for (tail, query, wrapping) in [
+            ("/1/", "t=1&jsonp=3", script(3)),
+            ("/1/", "jsonp=alert(1)//", script(0)),
+            ("/1/", "i=3", Wrapping::None),
+            ("/1/jsonp-polling/x", "i=2", script(2)),
+            ("/1/jsonp-polling/x", "i=-2", script(0)),
+            ("/1/jsonp-polling/x", "", script(0)),
+            ("/1/xhr-polling/x", "i=2&jsonp=2", Wrapping::None),
+            ("/1/htmlfile/x", "", Wrapping::Page),
+        ] {
+            assert_eq!(by_path(tail, query).unwrap().dress.wrapping, wrapping, "{tail}?{query}");
         }
     }
 

@@ -284,6 +284,9 @@ pub enum EncodeError {
     /// The arguments' `Serialize` failed, or they hold what JSON cannot: a map with keys that are
     /// not strings.
     Arguments(serde_json::Error),
+    /// The arguments hold bytes, and the client is of [`Generation::V0_9`](crate::Generation::V0_9),
+    /// which has no binary. A broadcast goes to the others.
+    BinaryUnsupported,
 }
 
 impl fmt::Display for EncodeError {
@@ -295,6 +298,9 @@ impl fmt::Display for EncodeError {
             Self::Arguments(error) => {
                 write!(f, "arguments cannot be written as json: {error}; change their type")
             }
+            Self::BinaryUnsupported => {
+                f.write_str("arguments hold bytes, which clients before 1.0 cannot be sent; send them as base64")
+            }
         }
     }
 }
@@ -302,7 +308,7 @@ impl fmt::Display for EncodeError {
 impl Error for EncodeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::ReservedEvent(_) => None,
+            Self::ReservedEvent(_) | Self::BinaryUnsupported => None,
             Self::Arguments(error) => Some(error),
         }
     }

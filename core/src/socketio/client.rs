@@ -21,7 +21,7 @@ use futures_util::{Stream, stream::FuturesUnordered};
 use serde_json::value::RawValue;
 
 use super::{
-    args::RawArgs,
+    args::{Args, RawArgs},
     assembly::{Assembly, Content},
     codec::{self, placeholder::check_placeholders},
     connect::connect,
@@ -35,7 +35,7 @@ use super::{
     task::{Done, Occasion, Task, contain},
 };
 use crate::{
-    engine::{Alarm, Client, CloseReason, Connection, Flow, Message, Rest, Root, now},
+    engine::{Alarm, Client, CloseReason, Connection, Flow, Message, Rest, Root, Strays, now},
     error::{ErrorAck, FailureKind},
     handshake::Handshake,
     server::Core,
@@ -107,7 +107,7 @@ impl SocketClient {
         let join_by = Some(now() + core.config.connect_timeout);
         Self {
             core,
-            awaits_root: connection.profile().root == Root::AtOnce,
+            awaits_root: connection.profile().root != Root::OnRequest,
             connection,
             handshake,
             entries: Vec::new(),
@@ -167,17 +167,16 @@ impl SocketClient {
     }
 
     fn dispatch(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
-        let Packet { nsp, id, .. } = *packet;
+        let Packet { nsp, id, receipt, .. } = *packet;
+        if let (Some(id), Some(index)) = (receipt, self.live(nsp)) {
+            // Nothing that could fail.
+            let _ = self.entries[index].socket.send_ack(id, &Args(()));
+        }
         match (packet.kind, &packet.body) {
             (Kind::Connect, Body::Object(auth)) => self.take_connect(cx, nsp, Some(auth)),
             (Kind::Connect, _) => self.take_connect(cx, nsp, None),
             (Kind::Disconnect, _) => match self.live(nsp) {
-                Some(index) => {
-                    self.entries[index]
-                        .socket
-                        .leave_namespace(DisconnectReason::ClientNamespaceDisconnect);
-                    self.connection.wake();
-                }
+                Some(index) => self.entries[index].socket.handle_disconnect(),
                 None => self.out_of_order(nsp),
             },
             (_, Body::Event { name, args }) => {
@@ -197,7 +196,7 @@ impl SocketClient {
     fn take_connect(&mut self, cx: &mut Context<'_>, nsp: &str, auth: Option<&str>) {
         if self.live(nsp).is_some() {
             // Asking for what it was given does no harm.
-            if nsp == "/" && self.connection.profile().root == Root::AtOnce {
+            if nsp == "/" && self.connection.profile().root != Root::OnRequest {
                 return;
             }
             return self.out_of_order(nsp);
@@ -278,7 +277,7 @@ impl SocketClient {
                         Some((DisconnectReason::ServerNamespaceDisconnect, _))
                     )
             });
-        if !was_kicked {
+        if !was_kicked && self.connection.profile().strays == Strays::EndConnection {
             tracing::debug!("a client broke the order of the protocol for namespace {nsp:?}: its connection is closed");
             self.doom(CloseReason::ForcedServerClose);
         }

@@ -8,15 +8,16 @@ use super::{
     args::{EmitArgs, EncodeError},
     codec::{self, sio},
 };
-use crate::engine::{Connection, Frame, Generation, Sid};
+use crate::engine::{Binary, Connection, Frame, Generation, Sid};
 
 /// One packet: its text and the binary messages that belong to it.
 #[derive(Debug, Clone)]
 pub(crate) struct Frames {
+    /// As most generations have it.
     head: Frame,
     attachments: Box<[Bytes]>,
-    /// The attachments as each generation has them, once there is a recipient of it.
-    binary: [OnceLock<Box<[Frame]>>; Generation::ALL.len()],
+    /// The whole as each generation has it, where that differs, once there is a recipient of it.
+    recoded: [OnceLock<Box<[Frame]>>; Generation::ALL.len()],
 }
 
 impl Frames {
@@ -51,15 +52,26 @@ impl Frames {
 
     /// Queues them for a client, in its generation's form.
     pub(crate) fn send(&self, connection: &Connection, volatile: bool) {
-        let binary = match &*self.attachments {
-            [] => &[],
-            attachments => {
-                let generation = connection.generation();
-                let frames = || attachments.iter().map(|bytes| generation.binary(bytes)).collect();
-                &**self.binary[generation as usize].get_or_init(frames)
+        let generation = connection.generation();
+        if self.attachments.is_empty() && codec::is_as_written(generation) {
+            return connection.send_frames(std::iter::once(&self.head), volatile);
+        }
+        let recoded = self.recoded[generation as usize].get_or_init(|| {
+            if !self.is_for(connection) {
+                tracing::warn!(
+                    "a client of {generation}, which has no binary, was left out of a packet that holds some"
+                );
             }
-        };
-        connection.send_frames(std::iter::once(&self.head).chain(binary), volatile);
+            codec::recode(generation, &self.head, &self.attachments)
+        });
+        if !recoded.is_empty() {
+            connection.send_frames(recoded.iter(), volatile);
+        }
+    }
+
+    /// Whether the client can be sent it.
+    pub(crate) fn is_for(&self, connection: &Connection) -> bool {
+        self.attachments.is_empty() || connection.profile().binary == Binary::Sent
     }
 
     /// Bytes it occupies in memory, about.
@@ -80,7 +92,7 @@ impl Frames {
         Self {
             head,
             attachments: attachments.into(),
-            binary: [const { OnceLock::new() }; Generation::ALL.len()],
+            recoded: [const { OnceLock::new() }; Generation::ALL.len()],
         }
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Packet<'a> {
     /// `/` when the packet names none. Clients 1.x and 2.x may append `?query` to it in CONNECT.
     pub(crate) nsp: &'a str,
     pub(crate) id: Option<u64>,
+    /// The id of an event that the client wants acknowledged without the application.
+    pub(crate) receipt: Option<u64>,
     pub(crate) body: Body<'a>,
 }
 

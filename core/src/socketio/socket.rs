@@ -23,7 +23,7 @@ use super::{
     reason::DisconnectReason,
 };
 use crate::{
-    engine::{CloseReason, Connection, Sid, SocketId, Transport},
+    engine::{CloseReason, Connection, Root, Sid, SocketId, Transport},
     handshake::Handshake,
 };
 
@@ -101,6 +101,7 @@ impl Socket {
         let id = match connection.profile().socket_id {
             SocketId::Fresh => Sid::random(),
             SocketId::OfConnection => connection.id().behind(&namespace.path),
+            SocketId::IsConnections => connection.id().clone(),
         };
         Self(Arc::new(Inner {
             id,
@@ -197,7 +198,8 @@ impl Socket {
     /// the event is held back.
     ///
     /// # Errors
-    /// When the arguments cannot be written as JSON or the event's name is reserved.
+    /// When the arguments cannot be written as JSON, hold bytes that this client cannot be sent, or the
+    /// event's name is reserved.
     ///
     /// ```
     /// use tower_socketio::{Args, SocketIo, Socket};
@@ -207,8 +209,7 @@ impl Socket {
     /// ```
     pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
         let frames = Frames::event(self.path(), None, event, &args)?;
-        self.send(frames, false);
-        Ok(())
+        self.send(frames, false)
     }
 
     /// Sends an event and waits for the client's ack: until the client leaves, or for as long as
@@ -393,6 +394,24 @@ impl Socket {
             None => return,
         };
         frames.send(&self.0.connection, false);
+        if self.is_connection() {
+            self.0.connection.close(CloseReason::ForcedClose);
+        }
+        self.0.connection.wake();
+    }
+
+    /// Whether the connection ends when it leaves.
+    fn is_connection(&self) -> bool {
+        self.path() == "/" && self.0.connection.profile().root == Root::IsConnection
+    }
+
+    /// The client has left.
+    pub(crate) fn handle_disconnect(&self) {
+        self.leave_namespace(DisconnectReason::ClientNamespaceDisconnect);
+        if self.is_connection() {
+            Frames::disconnect(self.path()).send(&self.0.connection, false);
+            self.0.connection.close(CloseReason::TransportClose);
+        }
         self.0.connection.wake();
     }
 
@@ -539,8 +558,7 @@ impl Socket {
 
     pub(crate) fn send_ack(&self, id: u64, args: &impl EmitArgs) -> Result<(), EncodeError> {
         let frames = Frames::ack(self.path(), id, args)?;
-        self.send(frames, false);
-        Ok(())
+        self.send(frames, false)
     }
 
     /// A broadcast's frames, for a socket that is connected.
@@ -586,7 +604,8 @@ impl Socket {
         timeout: Option<Duration>,
     ) -> AckFuture<T> {
         let id = self.0.namespace.next_ack_id();
-        let frames = match Frames::event(self.path(), Some(id), event, args) {
+        let frames = Frames::event(self.path(), Some(id), event, args).and_then(|frames| self.admit(frames));
+        let frames = match frames {
             Ok(frames) => frames,
             Err(error) => return AckFuture::unsent(error),
         };
@@ -596,11 +615,26 @@ impl Socket {
             state.acks.push((id, sender));
         }
         drop(state);
-        self.send(frames, false);
+        self.queue(frames, false);
         AckFuture::sent(self.clone(), id, answer, timeout)
     }
 
-    pub(super) fn send(&self, frames: Frames, volatile: bool) {
+    pub(super) fn send(&self, frames: Frames, volatile: bool) -> Result<(), EncodeError> {
+        let frames = self.admit(frames)?;
+        self.queue(frames, volatile);
+        Ok(())
+    }
+
+    /// What this client can be sent.
+    fn admit(&self, frames: Frames) -> Result<Frames, EncodeError> {
+        if frames.is_for(&self.0.connection) {
+            Ok(frames)
+        } else {
+            Err(EncodeError::BinaryUnsupported)
+        }
+    }
+
+    fn queue(&self, frames: Frames, volatile: bool) {
         let mut state = self.lock();
         match &mut state.status {
             Status::Connected => {

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 pub(crate) mod eio3;
 pub(crate) mod eio4;
 pub(crate) mod frame;
+mod utf16;
+pub(crate) mod v0_9;
 
 /// What one packet of the engine means, the same words for every generation.
 #[derive(Debug, Clone, PartialEq, Eq)]

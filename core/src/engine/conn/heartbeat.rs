@@ -1,9 +1,12 @@
-//! Heartbeats: the server asks and the client answers, or the client asks and is dead when it does
-//! not.
+//! Heartbeats: the server asks and the client answers, or the client is dead when it says nothing of
+//! itself.
 
 use std::time::{Duration, Instant};
 
 use super::{Asks, CloseReason, Step, Timing};
+
+/// How long a session that no transport carries yet waits for one. As the 0.9 server.
+const UNUSED: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct Heartbeat {
@@ -18,7 +21,7 @@ enum Phase {
     Quiet(Instant),
     /// A ping is out: without a pong the client is dead at that time.
     Asked { dead_at: Instant, extended: bool },
-    /// It is the client that asks: without a word from it, it is dead at that time.
+    /// It is the client that asks, or polls: without a word from it, it is dead at that time.
     Listening { dead_at: Instant },
 }
 
@@ -36,8 +39,24 @@ impl Heartbeat {
                 Asks::Client => Phase::Listening {
                     dead_at: now + interval + timeout,
                 },
+                Asks::ServerUnlessPolled => Phase::Listening { dead_at: now + UNUSED },
             },
         }
+    }
+
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// From now on the client polls, or does not.
+    pub(super) fn handle_switch(&mut self, now: Instant, polls: bool) {
+        self.phase = if polls {
+            Phase::Listening {
+                dead_at: now + self.interval + self.timeout,
+            }
+        } else {
+            Phase::Quiet(now + self.interval)
+        };
     }
 
     /// The client asks: it is answered, unless that is not for it to do.

@@ -42,8 +42,10 @@ pub(crate) struct Timing {
 #[derive(Debug)]
 pub(crate) struct Conn {
     heartbeat: Heartbeat,
-    /// While a second transport is probed: when to release the open poll next.
+    /// When to release the open poll.
     release_at: Option<Instant>,
+    /// A second transport is probed: then it is released again and again.
+    is_upgrading: bool,
     /// Since when nothing is read because the application is busy.
     stalled_since: Option<Instant>,
 }
@@ -53,8 +55,21 @@ impl Conn {
         Self {
             heartbeat: Heartbeat::new(now, asks, timing),
             release_at: None,
+            is_upgrading: false,
             stalled_since: None,
         }
+    }
+
+    /// Another transport carries the client from now on, in a generation where that may be any.
+    pub(crate) fn handle_switch(&mut self, now: Instant, polls: bool) {
+        self.release_at = None;
+        self.heartbeat.handle_switch(now, polls);
+    }
+
+    /// A poll came, which is a sign of life in such a generation, and is to be released after a while.
+    pub(crate) fn handle_poll(&mut self, now: Instant) {
+        self.heartbeat.handle_activity(now);
+        self.release_at = Some(now + self.heartbeat.interval());
     }
 
     /// A packet came over the transport in use.
@@ -80,19 +95,23 @@ impl Conn {
 
     /// A WebSocket began to probe. `false`: one does already, the newcomer is refused.
     pub(crate) fn handle_probe(&mut self, now: Instant) -> bool {
-        let is_first = self.release_at.is_none();
-        self.release_at.get_or_insert(now);
-        is_first
+        if self.is_upgrading {
+            return false;
+        }
+        self.release_at = Some(now);
+        self.is_upgrading = true;
+        true
     }
 
     /// The probing WebSocket was accepted as the transport, or is gone.
     pub(crate) fn handle_probe_end(&mut self) {
         self.release_at = None;
+        self.is_upgrading = false;
     }
 
     /// Whether a WebSocket probes.
     pub(crate) fn is_upgrading(&self) -> bool {
-        self.release_at.is_some()
+        self.is_upgrading
     }
 
     /// The application can take no more: nothing is read until [`handle_resume`](Self::handle_resume).
@@ -109,8 +128,8 @@ impl Conn {
 
     /// A deadline of [`poll_timeout`](Self::poll_timeout) may have passed.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Step {
-        if let Some(release_at) = self.release_at.as_mut().filter(|at| **at <= now) {
-            *release_at = now + RELEASE_EVERY;
+        if self.release_at.is_some_and(|at| at <= now) {
+            self.release_at = self.is_upgrading.then(|| now + RELEASE_EVERY);
             return Step::ReleasePoll;
         }
         self.heartbeat.handle_timeout(now, self.stalled_since.is_some())
@@ -307,6 +326,45 @@ mod tests {
             pair.receive(&signal);
             assert_eq!(pair.deadline(), 85_000);
         }
+    }
+
+    #[test]
+    fn a_session_that_nothing_carries_ends_after_thirty_seconds() {
+        let mut pair = Pair::with(Asks::ServerUnlessPolled);
+        assert_eq!(pair.at(29_999), Step::Nothing);
+        assert_eq!(pair.at(30_000), Step::Close(CloseReason::PingTimeout));
+    }
+
+    #[test]
+    fn a_client_shows_by_its_polls_that_it_is_alive() {
+        let mut pair = Pair::with(Asks::ServerUnlessPolled);
+        pair.at(1_000);
+        pair.conn.handle_switch(pair.now, true);
+        assert_eq!(pair.deadline(), 46_000);
+        for poll in 1..100 {
+            pair.at(poll * 26_000);
+            pair.conn.handle_poll(pair.now);
+            assert_eq!(pair.at(poll * 26_000 + 24_999), Step::Nothing);
+            assert_eq!(pair.at(poll * 26_000 + 25_000), Step::ReleasePoll);
+        }
+        assert_eq!(pair.deadline(), 99 * 26_000 + 45_000);
+        assert_eq!(pair.at(99 * 26_000 + 45_000), Step::Close(CloseReason::PingTimeout));
+    }
+
+    #[test]
+    fn a_client_that_no_longer_polls_is_asked_and_the_other_way_round() {
+        let mut pair = Pair::with(Asks::ServerUnlessPolled);
+        pair.conn.handle_switch(pair.now, false);
+        assert_eq!(pair.at(25_000), Step::Ping);
+        assert_eq!(pair.receive(&Signal::Pong("")), Step::Nothing);
+        assert_eq!(pair.deadline(), 50_000);
+        pair.conn.handle_switch(pair.now, true);
+        assert_eq!(pair.at(69_999), Step::Nothing);
+        pair.conn.handle_poll(pair.now);
+        pair.conn.handle_switch(pair.now, false);
+        assert_eq!(pair.deadline(), 94_999);
+        assert_eq!(pair.at(94_999), Step::Ping);
+        assert_eq!(pair.at(114_999), Step::Close(CloseReason::PingTimeout));
     }
 
     #[test]

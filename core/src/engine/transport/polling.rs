@@ -1,7 +1,7 @@
-//! HTTP long-polling: one task carries the client, fed by its GET and POST requests.
+//! HTTP long-polling and streaming: one task carries the client, fed by its GET and POST requests.
 //!
-//! The two halves: [`poll`] and [`post`], which the HTTP side awaits, and [`Carrier`], the task
-//! that owns the client's [`Life`]. They meet in the connection's requests. Bytes of HTTP itself
+//! The two halves: [`poll`], [`stream`] and [`post`], which the HTTP side awaits, and [`Carrier`], the
+//! task that owns the client's [`Life`]. They meet in the connection's requests. Bytes of HTTP itself
 //! (statuses, headers, limits) are [`http`](super::super::http)'s.
 
 use std::{
@@ -13,12 +13,18 @@ use std::{
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use super::{Transport, websocket::probe::Attempt};
+use super::{
+    Transport,
+    dress::Wrapping,
+    stream::{self, Reader, Writer},
+    websocket::probe::Attempt,
+};
 use crate::engine::{
     codec::{PayloadForm, Posted, Signal},
     conn::exchange::RequestKind,
     connection::{Connection, Fill, Request},
     driver::{Alarm, Life, ROUNDS, Received, Turn, now},
+    generation::Switch,
     reason::CloseReason,
 };
 
@@ -51,9 +57,11 @@ impl Payload {
     }
 
     /// Puts text around them.
-    pub(crate) fn wrap(&mut self, wrap: impl FnOnce(&str) -> String) {
-        let text = std::str::from_utf8(&self.body).unwrap_or_default();
-        self.body = wrap(text).into();
+    pub(crate) fn wrap(&mut self, wrapping: Wrapping) {
+        if wrapping != Wrapping::None {
+            let text = std::str::from_utf8(&self.body).unwrap_or_default();
+            self.body = wrapping.wrap(text).into();
+        }
     }
 
     /// Their number.
@@ -70,14 +78,37 @@ impl Drop for Payload {
     }
 }
 
+/// The answer to a handshake: the open packet alone, since there are clients that read no further.
+pub(crate) fn open(connection: &Connection, form: PayloadForm) -> Payload {
+    let open = connection.take_first();
+    Payload {
+        body: connection.generation().encode_payload(open.iter(), form).into(),
+        cost: open.bytes(),
+        connection: Some(connection.clone()),
+    }
+}
+
 /// Waits for the next payload.
-pub(crate) async fn poll(connection: &Connection, form: PayloadForm) -> Result<Payload, Refused> {
-    let open = OpenRequest::new(connection, RequestKind::Poll)?;
+pub(crate) async fn poll(connection: &Connection, transport: Transport, form: PayloadForm) -> Result<Payload, Refused> {
+    // Where the newest poll counts, another may be open, or given up, without harm.
+    let open = match connection.profile().switch {
+        Switch::Probe => Some(OpenRequest::new(connection, RequestKind::Poll)?),
+        Switch::Newest => None,
+    };
     let (sender, answer) = oneshot::channel();
-    connection.request(Request::Poll(form, sender));
+    connection.request(Request::Poll(transport, Outlet::Poll(form, sender)));
     let payload = answer.await.map_err(|_| Refused);
-    open.complete();
+    if let Some(open) = open {
+        open.complete();
+    }
     payload
+}
+
+/// The payloads from now on.
+pub(crate) fn stream(connection: &Connection, transport: Transport) -> Reader {
+    let (writer, reader) = stream::channel(connection);
+    connection.request(Request::Poll(transport, Outlet::Stream(writer)));
+    reader
 }
 
 /// A POST that is being received.
@@ -147,15 +178,77 @@ impl Drop for OpenRequest<'_> {
 pub(crate) struct Carrier {
     /// `None` once a WebSocket has taken over.
     life: Option<Box<Life>>,
-    poll: Option<OpenPoll>,
+    outlet: Option<Outlet>,
     post: Option<Packets>,
-    take_over: Option<oneshot::Sender<Box<Life>>>,
+    take_over: Option<(Transport, oneshot::Sender<Box<Life>>)>,
     /// Set when the connection has ended and only waits for a poll to say so.
     lingers_until: Option<Instant>,
     alarm: Alarm,
 }
 
-type OpenPoll = (PayloadForm, oneshot::Sender<Payload>);
+/// Where payloads go.
+pub(crate) enum Outlet {
+    /// The next one is a poll's answer.
+    Poll(PayloadForm, oneshot::Sender<Payload>),
+    /// All of them are parts of one response.
+    Stream(Writer),
+}
+
+impl Outlet {
+    /// Whether it takes a payload now.
+    fn is_ready(&self) -> bool {
+        match self {
+            Self::Poll(..) => true,
+            Self::Stream(writer) => writer.is_ready(),
+        }
+    }
+
+    /// Whether the client gave it up, by which nothing is lost.
+    fn is_gone(&self) -> bool {
+        match self {
+            Self::Poll(_, poll) => poll.is_closed(),
+            Self::Stream(_) => false,
+        }
+    }
+
+    fn form(&self) -> PayloadForm {
+        match self {
+            Self::Poll(form, _) => *form,
+            Self::Stream(_) => PayloadForm::Text,
+        }
+    }
+
+    /// What there is for the next payload. An error is a request that died: the payload's drop ends the
+    /// session.
+    fn put(self, payload: Payload) -> Option<Self> {
+        match self {
+            Self::Poll(_, poll) => {
+                let _ = poll.send(payload);
+                None
+            }
+            Self::Stream(writer) => {
+                writer.put(payload);
+                Some(Self::Stream(writer))
+            }
+        }
+    }
+
+    /// Ends the request, for another to go on.
+    fn release(self, connection: &Connection) {
+        let generation = connection.generation();
+        match self {
+            Self::Stream(_) => {}
+            Self::Poll(form, poll) => {
+                let noop = generation.encode_payload([generation.control(&Signal::Noop)].iter(), form);
+                let _ = poll.send(Payload {
+                    body: noop.into(),
+                    cost: 0,
+                    connection: None,
+                });
+            }
+        }
+    }
+}
 
 /// The packets of a POST that are not handled yet.
 struct Packets {
@@ -169,7 +262,7 @@ impl Carrier {
     pub(in crate::engine) fn new(life: Box<Life>) -> Self {
         Self {
             life: Some(life),
-            poll: None,
+            outlet: None,
             post: None,
             take_over: None,
             lingers_until: None,
@@ -180,7 +273,18 @@ impl Carrier {
     fn take_request(&mut self, request: Request) {
         let Some(life) = &mut self.life else { return };
         match request {
-            Request::Poll(form, answer) => self.poll = Some((form, answer)),
+            Request::Poll(transport, outlet) => {
+                if let Some(older) = self.outlet.take() {
+                    older.release(&life.connection);
+                }
+                let greets = life.handle_poll(transport) && !outlet.is_gone();
+                self.outlet = if greets {
+                    let payload = open(&life.connection, outlet.form());
+                    outlet.put(payload)
+                } else {
+                    Some(outlet)
+                };
+            }
             Request::Post(payload, done) => {
                 self.post = Some(Packets {
                     payload,
@@ -195,7 +299,7 @@ impl Carrier {
                 }
             }
             Request::ProbeGone => life.conn.handle_probe_end(),
-            Request::TakeOver(to) => self.take_over = Some(to),
+            Request::TakeOver(transport, to) => self.take_over = Some((transport, to)),
         }
     }
 
@@ -212,15 +316,11 @@ impl Carrier {
                 return true;
             };
             // The open poll takes what waits, or the next one; a client that upgrades polls no more.
-            let patience = if self.poll.is_some() {
-                Fill::Little
-            } else {
-                Fill::WorthFlushing
-            };
+            let has_outlet = self.outlet.as_ref().is_some_and(Outlet::is_ready);
+            let patience = if has_outlet { Fill::Little } else { Fill::WorthFlushing };
             if life.connection.fill() > patience && !life.conn.is_upgrading() {
-                let may_go_on = self.poll.is_none();
                 self.post = Some(post);
-                return may_go_on;
+                return !has_outlet;
             }
             let closed_by_client = matches!(signal, Ok(Signal::Close));
             let received = match signal {
@@ -247,9 +347,13 @@ impl Carrier {
     }
 
     fn answer(&mut self, closing: Option<&Signal<'_>>) {
-        let (Some(life), Some((form, poll))) = (&mut self.life, self.poll.take()) else {
+        let (Some(life), Some(outlet)) = (&mut self.life, self.outlet.take()) else {
             return;
         };
+        if !outlet.is_ready() && closing.is_none() {
+            self.outlet = Some(outlet);
+            return;
+        }
         let release = std::mem::take(&mut life.release_poll);
         let mut outbox = life.connection.take_outbox();
         let cost = outbox.bytes();
@@ -260,42 +364,33 @@ impl Carrier {
             None => {}
         }
         if outbox.is_empty() {
-            self.poll = Some((form, poll));
+            self.outlet = Some(outlet);
             return;
         }
         let payload = Payload {
-            body: generation.encode_payload(outbox.iter(), form).into(),
+            body: generation.encode_payload(outbox.iter(), outlet.form()).into(),
             cost,
             connection: Some(life.connection.clone()),
         };
-        // An error is a poll that died: the payload's drop ends the session.
-        let _ = poll.send(payload);
+        self.outlet = outlet.put(payload);
     }
 
-    /// The probing WebSocket becomes the transport, once what came before it is handled.
+    /// Another task carries the client from now on, once what came before is handled.
     fn hand_over(&mut self) -> bool {
         if self.post.is_some() {
             return false;
         }
-        let Some(to) = self.take_over.take() else {
+        let Some((transport, to)) = self.take_over.take() else {
             return false;
         };
         let Some(mut life) = self.life.take() else {
             return false;
         };
-        life.conn.handle_probe_end();
-        life.connection.set_transport(Transport::WebSocket);
-        if let Some((form, poll)) = self.poll.take() {
-            let generation = life.connection.generation();
-            let _ = poll.send(Payload {
-                body: generation
-                    .encode_payload([generation.control(&Signal::Noop)].iter(), form)
-                    .into(),
-                cost: 0,
-                connection: None,
-            });
+        life.attach(transport);
+        if let Some(outlet) = self.outlet.take() {
+            outlet.release(&life.connection);
         }
-        // An error is a WebSocket that died: the life's drop ends the session.
+        // An error is a transport that died: the life's drop ends the session.
         let _ = to.send(life);
         true
     }
@@ -314,6 +409,7 @@ impl Future for Carrier {
             for request in work.requests {
                 this.take_request(request);
             }
+            this.outlet.take_if(|outlet| outlet.is_gone());
             let Some(life) = &mut this.life else {
                 return Poll::Ready(());
             };
@@ -344,7 +440,8 @@ impl Future for Carrier {
                 }
                 continue;
             }
-            if connection.park(cx.waker(), this.poll.is_some()) {
+            let writable = this.outlet.as_ref().is_some_and(Outlet::is_ready);
+            if connection.park(cx.waker(), writable) {
                 return Poll::Pending;
             }
         }
@@ -363,7 +460,7 @@ impl Carrier {
     fn end(&mut self, reason: Option<CloseReason>) -> bool {
         self.post = None;
         self.take_over = None;
-        if self.poll.is_some() {
+        if self.outlet.is_some() {
             let by_client = reason == Some(CloseReason::TransportClose);
             self.answer(Some(if by_client { &Signal::Noop } else { &Signal::Close }));
             return true;

@@ -53,6 +53,7 @@ pub(crate) fn decode(text: &str, max_attachments: usize) -> Result<Packet<'_>, P
         attachments,
         nsp,
         id,
+        receipt: None,
         body,
     })
 }

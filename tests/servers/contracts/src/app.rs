@@ -9,10 +9,20 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use tower_socketio::{
-    Ack, AckSender, Args, Auth, Cors, Data, EventError, Handshake, RawArgs, Refusal, Sid, Socket, SocketIo,
+    Ack, AckSender, Args, Auth, Cors, Data, EventError, Handshake, RawArgs, Refusal, Sid, Socket, SocketIo, Transport,
 };
 
 use crate::milliseconds;
+
+/// All that there are.
+const TRANSPORTS: [Transport; 6] = [
+    Transport::Polling,
+    Transport::WebSocket,
+    Transport::FlashSocket,
+    Transport::HtmlFile,
+    Transport::XhrPolling,
+    Transport::JsonpPolling,
+];
 
 /// The server of the contract `app`.
 pub fn server() -> SocketIo {
@@ -20,6 +30,7 @@ pub fn server() -> SocketIo {
         .ping_interval(milliseconds("PING_INTERVAL_MS", 2000))
         .ping_timeout(milliseconds("PING_TIMEOUT_MS", 6000))
         .max_payload(4_000_000)
+        .transports(TRANSPORTS)
         .jsonp(true)
         .cors(Cors::any().credentials(true))
         .build();

@@ -1,4 +1,4 @@
-//! The task of a WebSocket client: owns its life until it ends.
+//! The task of a WebSocket client: owns its life until it ends, or another transport takes it over.
 
 use std::{
     ops::ControlFlow,
@@ -6,16 +6,22 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
+};
 
 use super::{
     codec::Event,
     wire::{End, Wire},
 };
 use crate::engine::{
-    connection::Fill,
+    codec::PayloadForm,
+    connection::{Connection, Fill, Request},
     driver::{Alarm, Life, ROUNDS, Received, Turn},
+    outbox::Outbox,
     reason::CloseReason,
+    transport::Transport,
 };
 
 /// How many messages are handled before other tasks get their turn.
@@ -24,20 +30,23 @@ const MESSAGES_A_TURN: usize = 64;
 /// A client and its WebSocket. Ready with the WebSocket when the connection has ended, to say
 /// goodbye by it.
 pub(super) struct Carrier<IO> {
-    life: Box<Life>,
+    /// `None` once another transport carries it.
+    life: Option<Box<Life>>,
     /// `None` once the connection has ended.
     wire: Option<Wire<IO>>,
     /// Bytes of the outbox that the wire has and has not written.
     taken: usize,
+    form: PayloadForm,
     alarm: Alarm,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Carrier<IO> {
-    pub(super) fn new(life: Box<Life>, wire: Wire<IO>) -> Self {
+    pub(super) fn new(life: Box<Life>, wire: Wire<IO>, form: PayloadForm) -> Self {
         Self {
-            life,
+            life: Some(life),
             wire: Some(wire),
             taken: 0,
+            form,
             alarm: Alarm::default(),
         }
     }
@@ -47,27 +56,50 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Carrier<IO> {
         if let End::Violation(violation) = &end {
             tracing::debug!("a client's WebSocket is closed: {violation}");
         }
-        self.life.close(match end {
-            End::Violation(_) => CloseReason::TransportError,
-            End::Lost | End::Closed(_) | End::Refused => CloseReason::TransportClose,
-        });
+        if let Some(life) = &mut self.life {
+            life.close(match end {
+                End::Violation(_) => CloseReason::TransportError,
+                End::Lost | End::Closed(_) | End::Refused => CloseReason::TransportClose,
+            });
+        }
         Poll::Ready(self.wire.take().map(|wire| (wire, end)))
     }
 
     /// The server has closed the connection: what is queued still goes out.
-    fn finish(&mut self) -> Poll<Option<(Wire<IO>, End)>> {
-        let connection = &self.life.connection;
+    fn finish(&mut self, connection: &Connection) -> Poll<Option<(Wire<IO>, End)>> {
         let end = match connection.ending() {
             // A client that does not read, or talks nonsense.
             Some(CloseReason::TransportError) => End::Lost,
             _ => End::Refused,
         };
         Poll::Ready(self.wire.take().map(|mut wire| {
-            for frame in connection.take_outbox().iter() {
+            for frame in in_form(connection, self.form, connection.take_outbox()).iter() {
                 wire.push(frame.clone());
             }
             (wire, end)
         }))
+    }
+
+    /// Another task carries the client from now on; the rest of what was asked is for that one.
+    fn hand_over(
+        &mut self,
+        transport: Transport,
+        to: oneshot::Sender<Box<Life>>,
+        rest: impl Iterator<Item = Request>,
+    ) -> Poll<Option<(Wire<IO>, End)>> {
+        let (Some(mut life), Some(mut wire)) = (self.life.take(), self.wire.take()) else {
+            return Poll::Ready(None);
+        };
+        let (unwritten, end) = wire.give_up();
+        life.connection.written(std::mem::take(&mut self.taken));
+        life.connection.put_back(unwritten);
+        life.attach(transport);
+        for request in rest {
+            life.connection.request(request);
+        }
+        // An error is a transport that died: the life's drop ends the session.
+        let _ = to.send(life);
+        Poll::Ready(Some((wire, end)))
     }
 }
 
@@ -78,23 +110,29 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
         let this = &mut *self;
         let mut left = MESSAGES_A_TURN;
         for _ in 0..ROUNDS {
-            let Some(wire) = &mut this.wire else {
+            let (Some(life), Some(wire)) = (&mut this.life, &mut this.wire) else {
                 return Poll::Ready(None);
             };
-            // Requests are a polling client's: dropping them refuses them.
-            let work = this.life.connection.begin_turn();
-            let turn = this.life.turn(cx, work.ending);
+            let work = life.connection.begin_turn();
+            let mut requests = work.requests.into_iter();
+            // All others are a polling client's: dropping them refuses them.
+            if let Some(Request::TakeOver(transport, to)) =
+                requests.find(|request| matches!(request, Request::TakeOver(..)))
+            {
+                return this.hand_over(transport, to, requests);
+            }
+            let turn = life.turn(cx, work.ending);
 
             if wire.is_flushed() {
-                let outbox = this.life.connection.take_outbox();
+                let outbox = life.connection.take_outbox();
                 this.taken = outbox.bytes();
-                wire.send(outbox);
+                wire.send(in_form(&life.connection, this.form, outbox));
             }
             let writable = match wire.poll_flush(cx) {
                 Poll::Ready(Ok(())) => {
                     match std::mem::take(&mut this.taken) {
                         0 => {}
-                        taken => this.life.connection.written(taken),
+                        taken => life.connection.written(taken),
                     }
                     true
                 }
@@ -102,13 +140,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
                 Poll::Pending => false,
             };
             if turn == Turn::Closed {
-                return this.finish();
+                let connection = life.connection.clone();
+                return this.finish(&connection);
             }
             if left == 0 {
                 break;
             }
 
-            let life = &mut this.life;
             let read = if turn == Turn::Open {
                 wire.poll_read(cx, |cx, event| {
                     left -= 1;
@@ -128,15 +166,29 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
                 Poll::Pending => {}
             }
 
-            if this.alarm.poll(cx, this.life.deadline()).is_ready() {
+            if this.alarm.poll(cx, life.deadline()).is_ready() {
                 continue;
             }
-            if this.life.connection.park(cx.waker(), writable) {
+            if life.connection.park(cx.waker(), writable) {
                 return Poll::Pending;
             }
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+}
+
+/// What a client that reads no bytes is sent instead.
+fn in_form(connection: &Connection, form: PayloadForm, outbox: Outbox) -> Outbox {
+    match form {
+        PayloadForm::Any => outbox,
+        PayloadForm::Text => {
+            let mut texts = Outbox::default();
+            for frame in outbox.iter() {
+                texts.push(connection.generation().as_text(frame), false);
+            }
+            texts
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::engine::{
     connection::{Connection, Request},
     driver::Life,
     generation::Generation,
+    transport::Transport,
 };
 
 /// The client's life, once it has moved here; an error when the probe came to nothing.
@@ -41,7 +42,7 @@ where
     }
 
     let (take_over, life) = oneshot::channel();
-    connection.request(Request::TakeOver(take_over));
+    connection.request(Request::TakeOver(Transport::WebSocket, take_over));
     let life = life.await.map_err(|_| End::Refused)?;
     drop(attempt);
     Ok(life)

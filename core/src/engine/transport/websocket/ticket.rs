@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures_util::{FutureExt as _, future::OptionFuture};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    sync::oneshot,
     time::timeout,
 };
 
@@ -14,7 +15,14 @@ use super::{
     wire::{End, Wire},
 };
 use crate::{
-    engine::{Shared, connection::Connection, driver::Life, transport::Transport},
+    engine::{
+        Shared,
+        codec::{PayloadForm, Signal, frame::Frame},
+        connection::{Connection, Request},
+        driver::Life,
+        generation::Generation,
+        transport::Transport,
+    },
     handshake::Handshake,
 };
 
@@ -39,8 +47,12 @@ pub struct Ticket {
 
 #[derive(Debug)]
 pub(crate) enum Purpose {
-    Begin(Handshake),
-    Upgrade(Connection),
+    Begin(Handshake, PayloadForm),
+    Upgrade(Connection, PayloadForm),
+    /// Carry the client from now on, by that transport.
+    TakeOver(Connection, Transport),
+    /// Tell the client so.
+    UnknownSession(Generation),
 }
 
 impl Ticket {
@@ -97,19 +109,39 @@ impl Ticket {
     {
         let Self { server, purpose } = self;
         let mut wire = Wire::new(io, server.config.max_payload);
-        let life = match purpose {
-            Purpose::Begin(handshake) => Life::begin(&server, Transport::WebSocket, handshake),
-            Purpose::Upgrade(connection) => {
+        let (life, form) = match purpose {
+            Purpose::Begin(handshake, form) => (Life::begin(&server, Transport::WebSocket, handshake), form),
+            Purpose::Upgrade(connection, form) => {
                 let upgrade = timeout(server.config.upgrade_timeout, probe(&mut wire, &connection));
                 match upgrade.await.unwrap_or(Err(End::Refused)) {
-                    Ok(life) => life,
+                    Ok(life) => (life, form),
                     Err(end) => {
                         wire.end(end).await;
                         return None;
                     }
                 }
             }
+            Purpose::TakeOver(connection, transport) => {
+                let (take_over, life) = oneshot::channel();
+                connection.request(Request::TakeOver(transport, take_over));
+                match life.await {
+                    Ok(life) => (life, PayloadForm::Any),
+                    Err(_) => {
+                        refuse(wire, connection.generation().control(&Signal::Close)).await;
+                        return None;
+                    }
+                }
+            }
+            Purpose::UnknownSession(generation) => {
+                refuse(wire, generation.control(&Signal::Close)).await;
+                return None;
+            }
         };
-        Some(Carrier::new(life, wire))
+        Some(Carrier::new(life, wire, form))
     }
+}
+
+async fn refuse<IO: AsyncRead + AsyncWrite + Unpin>(mut wire: Wire<IO>, why: Frame) {
+    wire.push(why);
+    wire.end(End::Refused).await;
 }

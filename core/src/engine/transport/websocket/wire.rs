@@ -139,6 +139,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Wire<IO> {
         }
     }
 
+    /// The packets that are not wholly written, and how to say goodbye then.
+    pub(super) fn give_up(&mut self) -> (Outbox, End) {
+        let end = if self.written > 0 { End::Lost } else { End::Refused };
+        let mut unwritten = Outbox::default();
+        while let Some(frame) = self.outbox.pop_front() {
+            // The WebSocket's own frames are no packets.
+            if !frame.packet().is_empty() {
+                unwritten.push(frame, false);
+            }
+        }
+        self.written = 0;
+        (unwritten, end)
+    }
+
     fn advance(&mut self, written: usize) {
         self.written += written;
         while let Some(frame) = self.outbox.front()

@@ -311,7 +311,7 @@ proptest! {
         let kinds = [Kind::Connect, Kind::Disconnect, Kind::ConnectError];
         for ((out, body), kind) in out.iter().zip(body).zip(kinds) {
             let text = std::str::from_utf8(out).unwrap();
-            let expected = Packet { kind, attachments: 0, nsp: &nsp, id: None, body };
+            let expected = Packet { kind, attachments: 0, nsp: &nsp, id: None, receipt: None, body };
             prop_assert_eq!(decode(text, 10).unwrap(), expected);
         }
     }
