@@ -48,7 +48,7 @@ async fn open(io: &SocketIo, query: &str) -> (String, String) {
     let answer = get(io, &format!("EIO=3&b64=1&{query}")).await;
     let text = String::from_utf8(answer.body.into()).unwrap();
     let (length, open) = text.split_once(':').unwrap();
-    assert_eq!(open.len(), length.parse().unwrap(), "the open packet comes alone");
+    assert_eq!(open.len().to_string(), length, "the open packet comes alone");
     let sid = sid_of(open);
     let rest = get(io, &format!("EIO=3&b64=1&sid={sid}")).await;
     (sid, String::from_utf8(rest.body.into()).unwrap())

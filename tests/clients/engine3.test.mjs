@@ -1,10 +1,10 @@
 // Engine.IO protocol 3, of clients 1.x and 2.x, against contract `engine3`: pingInterval 300 ms, pingTimeout 200 ms,
-// maxPayload 1,000,000, JSONP, echo. What Socket.IO adds to it is in socket4.test.mjs.
+// maxPayload 1,000,000, JSONP, echo; and what Socket.IO is to these clients, against contract `app`.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { describeServers } from './server.mjs';
-import { EngineSocket, Polling, Polling3, armed, bytes3, pause, pendingPost, request, text3 } from './wire.mjs';
-import { startRequest, upgradeRequest, within } from './wire.mjs';
+import { describeServers, residentBytes } from './server.mjs';
+import { EngineSocket, Polling, Polling3, SocketIo, armed, bytes3, pause, pendingPost, request } from './wire.mjs';
+import { startRequest, text3, upgradeRequest, within } from './wire.mjs';
 
 const PING_INTERVAL = 300;
 const PING_TIMEOUT = 200;
@@ -711,4 +711,367 @@ describeServers('JSONP where it is off', { contract: 'socket', concurrency: 1 },
     const session = await Polling.open(server, { path: '/socket.io/' });
     assertError(await request(server, `${session.target}&j=0`), UNKNOWN_TRANSPORT);
   });
+});
+
+const HEARTBEAT = { PING_INTERVAL_MS: '2000', PING_TIMEOUT_MS: '6000' };
+const PATH = { path: '/socket.io/' };
+const ONE = '{"_placeholder":true,"num":0}';
+const MB = 1 << 20;
+
+/** A binary message over WebSocket. */
+const behindType = (...bytes) => Buffer.from([4, ...bytes]);
+
+/** A client over WebSocket that has been let into `/`, and welcomed. */
+async function connect(server) {
+  const socket = await SocketIo.open(server, { version: 3, pong: false });
+  assert.equal(await socket.next(), '0');
+  assert.deepEqual(await socket.event(), ['welcome', '/', socket.engine.sid]);
+  return Object.assign(socket, { id: socket.engine.sid });
+}
+
+/** The same over polling. */
+async function connectPolling(server, options) {
+  const session = await Polling3.open(server, { ...PATH, ...options });
+  assert.equal(await session.next(), '40');
+  assert.equal(await session.next(), `42["welcome","/","${session.sid}"]`);
+  return Object.assign(session, { id: session.sid });
+}
+
+describeServers('Socket.IO 4 over Engine.IO 3', { contract: 'app', env: HEARTBEAT, concurrency: 1 }, (server) => {
+  it('begins in the main namespace, unasked, with the id of the connection', async () => {
+    const socket = await connect(server);
+    assert.equal((await socket.call('whoami'))[0].id, socket.engine.sid);
+    await socket.close();
+    for (const form of Object.values(FORMS)) await connectPolling(server, { form });
+  });
+
+  it('answers a handshake over polling with the open packet alone, as there are clients that read no further', async () => {
+    for (const [query, read] of [['', (reply) => bytes3.read(reply.body)], ['&b64=1', (reply) => text3.read(reply.body)]]) {
+      const packets = read(await request(server, `/socket.io/?EIO=3&transport=polling${query}`));
+      assert.deepEqual(packets.map((packet) => packet[0]), ['0']);
+    }
+  });
+
+  it('says who it is', async () => {
+    const socket = await SocketIo.open(server, { version: 3, query: '&color=blue&token=x', pong: false });
+    const [me] = await socket.call('whoami');
+    assert.deepEqual({ ...me, query: undefined }, {
+      id: socket.engine.sid, nsp: '/', transport: 'websocket', protocol: 3, query: undefined, auth: me.auth,
+    });
+    assert.equal(me.query.color, 'blue');
+    assert.deepEqual(me.auth ?? {}, {});
+    await socket.close();
+  });
+
+  it('has an id in other namespaces that begins with their name', async () => {
+    const socket = await connect(server);
+    socket.send('0/chat');
+    assert.equal(await socket.next(), '0/chat,');
+    assert.equal(await socket.next(), `2/chat,["welcome","/chat","/chat#${socket.id}"]`);
+    await socket.close();
+  });
+
+  it('may ask for the main namespace all the same', async () => {
+    const socket = await connect(server);
+    socket.send('0', '0');
+    assert.deepEqual(await socket.call('echo-ack', 'here'), ['here']);
+    assert.deepEqual(socket.missed ?? [], []);
+    await socket.close();
+  });
+
+  it('is closed when it asks for another namespace twice', async () => {
+    const socket = await connect(server);
+    socket.send('0/chat', '0/chat');
+    await socket.closed();
+  });
+
+  it('brings the query of a namespace as auth', async () => {
+    const socket = await connect(server);
+    socket.send('0/chat?token=x+y%20z&n=1&empty=&flag,');
+    assert.equal(await socket.next(), '0/chat,');
+    await socket.next('welcome');
+    socket.send('2/chat,1["whoami"]');
+    const [me] = JSON.parse((await socket.next()).replace('3/chat,1', ''));
+    assert.deepEqual(me.auth, { token: 'x y z', n: '1', empty: '', flag: '' });
+    await socket.close();
+  });
+
+  it('is let into /admin by the token in the query of the namespace or of the connection', async () => {
+    const inNamespace = await connect(server);
+    inNamespace.send('0/admin?token=letmein');
+    assert.equal(await inNamespace.next(), '0/admin,');
+    await inNamespace.close();
+    const inConnection = await SocketIo.open(server, { version: 3, query: '&token=letmein', pong: false });
+    inConnection.send('0/admin');
+    for (const expected of [/^0$/, /^2\["welcome"/, /^0\/admin,$/]) assert.match(await inConnection.next(), expected);
+    await inConnection.close();
+  });
+
+  it('is refused with the data, and goes on in its other namespaces', async () => {
+    const socket = await connect(server);
+    for (const query of ['', '?token=wrong']) {
+      socket.send(`0/admin${query}`);
+      assert.equal(await socket.next(), '4/admin,{"code":"E_AUTH"}');
+    }
+    socket.send('0/nowhere');
+    assert.match(await socket.next(), /^4\/nowhere,("Invalid namespace"|\{"message":"Invalid namespace"\})$/);
+    assert.deepEqual(await socket.call('echo-ack', 'here'), ['here']);
+    assert.deepEqual(socket.missed ?? [], []);
+    await socket.close();
+  });
+
+  it('leaves and is kicked from a namespace, and goes on in the others', async () => {
+    const socket = await connect(server);
+    for (const leave of ['1/chat', '2/chat,["kick-me"]']) {
+      socket.send('0/chat');
+      assert.equal(await socket.next(), '0/chat,');
+      await socket.next('welcome');
+      socket.send(leave);
+      if (leave.startsWith('2')) assert.equal(await socket.next(), '1/chat,');
+    }
+    assert.deepEqual(await socket.call('echo-ack', 'here'), ['here']);
+    await socket.close();
+  });
+
+  it('asks, is asked and answers, with nothing or something', async () => {
+    const socket = await connect(server);
+    for (const [answer, args] of [['', []], ['[]', []], ['["yes",1]', ['yes', 1]]]) {
+      socket.emit('ask-me', 'why');
+      const [, id] = /^2([0-9]+)\["question","why"\]$/.exec(await socket.next());
+      socket.send(`3${id}${answer}`);
+      assert.deepEqual(await socket.event(), ['answer-received', ...args]);
+    }
+    await socket.close();
+  });
+
+  it('carries binary over WebSocket', async () => {
+    const socket = await connect(server);
+    socket.send(`51-["echo",${ONE},"text"]`, behindType(1, 2, 3), `51-7["echo-ack",{"deep":[${ONE}]}]`, behindType());
+    const received = [];
+    for (let i = 0; i < 4; i++) received.push(await socket.next());
+    assert.deepEqual(received, [`51-["echo",${ONE},"text"]`, behindType(1, 2, 3), `61-7[{"deep":[${ONE}]}]`, behindType()]);
+    await socket.close();
+  });
+
+  for (const [name, form] of Object.entries(FORMS)) {
+    it(`carries binary over polling as ${name}`, async () => {
+      const session = await connectPolling(server, { form });
+      await session.send(`451-["echo",${ONE},"é"]`, BYTES);
+      assert.equal(await session.next(), `451-["echo",${ONE},"é"]`);
+      assert.deepEqual(await session.next(), BYTES);
+    });
+  }
+
+  it('shares rooms with clients of today, text and binary', async () => {
+    const old = await connect(server);
+    const polling = await connectPolling(server);
+    const today = await SocketIo.connect(server);
+    await old.call('join', 'shared');
+    await polling.send('421["join","shared"]');
+    assert.equal(await polling.next(), '431["shared"]');
+    await today.call('join', 'shared');
+
+    await today.call('to-room', 'shared', 'news', 'é😀');
+    assert.deepEqual(await old.event(), ['news', 'é😀']);
+    assert.equal(await polling.next(), '42["news","é😀"]');
+
+    today.send(`51-["to-room","shared","bin",${ONE}]`, Buffer.from([4, 5]));
+    assert.equal(await old.next(), `51-["bin",${ONE}]`);
+    assert.deepEqual(await old.next(), behindType(4, 5));
+    assert.equal(await polling.next(), `451-["bin",${ONE}]`);
+    assert.deepEqual(await polling.next(), Buffer.from([4, 5]));
+
+    today.missed = []; // its welcome
+    old.send(`51-["to-room","shared","bin",${ONE}]`, behindType(4, 5));
+    assert.equal(await today.next(), `51-["bin",${ONE}]`);
+    assert.deepEqual(await today.next(), Buffer.from([4, 5]));
+    await old.close();
+    assert.deepEqual(await today.event(), ['left', old.id]);
+    await today.close();
+  });
+
+  it('closed by the server without a farewell, the connection ends', async () => {
+    const socket = await connect(server);
+    socket.emit('close-me');
+    await socket.closed();
+    const session = await connectPolling(server);
+    const get = await armed(session);
+    await session.send('42["close-me"]');
+    assert.deepEqual(bytes3.read((await get.reply).body), ['1']);
+    await assertGone(session);
+  });
+});
+
+describeServers('bad input over Engine.IO 3', { contract: 'app', env: HEARTBEAT, concurrency: 1 }, (server) => {
+  let rooms = 0;
+
+  /** The offender's room hears once that it left, and others are served as before. */
+  async function offence(open, offend) {
+    const room = `old-${(rooms += 1)}`;
+    const witness = await SocketIo.connect(server);
+    await witness.call('join', room);
+    const offender = await open();
+    await offend(offender, room);
+    const left = () => (witness.missed ?? []).filter((packet) => packet === `2["left","${offender.id}"]`).length;
+    const deadline = performance.now() + 10_000;
+    while (left() === 0) {
+      assert.ok(performance.now() < deadline, 'the room never heard that the offender left');
+      assert.deepEqual(await witness.call('echo-ack', 'still here'), ['still here']);
+    }
+    const newcomer = await connect(server);
+    assert.deepEqual(await newcomer.call('echo-ack', 'welcome'), ['welcome']);
+    await newcomer.close();
+    await witness.call('echo-ack');
+    assert.equal(left(), 1);
+    await witness.close();
+  }
+
+  const byWebSocket = (offend) =>
+    offence(() => connect(server), async (socket, room) => {
+      await socket.call('join', room);
+      await offend(socket);
+    });
+
+  const byPolling = (form, offend) =>
+    offence(() => connectPolling(server, { form }), async (session, room) => {
+      await session.send(`421["join","${room}"]`);
+      assert.equal(await session.next(), `431["${room}"]`);
+      await offend(session);
+    });
+
+  const closing = [
+    ['a placeholder named "splice"', ['51-["echo",{"_placeholder":true,"num":"splice"}]', behindType(1)]],
+    ['a placeholder numbered 1e9', ['51-["echo",{"_placeholder":true,"num":1e9}]', behindType(1)]],
+    ['an event name with a toString of its own', ['2[{"toString":"foo"}]']],
+    ['the event name null', ['2[null]']],
+    ['the event name connect', ['2["connect"]']],
+    ['a huge count of attachments', ['5999999999-["echo"]']],
+    ['a count of attachments beyond numbers', [`5${'9'.repeat(400)}-["echo"]`]],
+    ['no attachments, then binaries', ['50-["echo"]', behindType(1)]],
+    ['more binaries than announced', [`51-["echo",${ONE}]`, behindType(1), behindType(2)]],
+    ['a binary without a header', [behindType(1)]],
+    ['text amid attachments', [`51-["echo",${ONE}]`, '2["echo"]']],
+    ['JSON nested 100,000 deep', [`2["echo",${'['.repeat(100_000)}${']'.repeat(100_000)}]`]],
+    ['brackets that never close', [`2["echo",${'['.repeat(1_000_000)}`]],
+    ['a multi-byte packet type', ['é["echo"]']],
+    ['an unknown packet type', ['9']],
+    ['an answer that is no list', ['30{"a":1}']],
+  ];
+  for (const [what, packets] of closing) {
+    it(`${what} closes the connection over WebSocket`, () =>
+      byWebSocket(async (socket) => {
+        socket.send(...packets);
+        await socket.closed();
+      }));
+    for (const [name, form] of Object.entries(FORMS)) {
+      it(`${what} closes the connection over polling as ${name}`, () =>
+        byPolling(form, async (session) => {
+          const payload = packets.map((packet) => (typeof packet === 'string' ? `4${packet}` : packet.subarray(1)));
+          await session.post(form.write(payload)).catch(() => {}); // answered or cut off, both are fine
+          await untilGone(session);
+        }));
+    }
+  }
+
+  async function untilGone(session) {
+    while ((await session.get({ ms: 12_000 })).status === 200);
+  }
+
+  it('thousands of CONNECTs to unknown namespaces are refused one by one or cut off, and cost no memory', () =>
+    byWebSocket(async (socket) => {
+      const base = residentBytes(server.pid);
+      for (let i = 0; i < 5_000; i++) socket.send(`0/unknown-${i}`);
+      const answers = (async () => {
+        for (let i = 0; i < 5_000; i++) assert.ok((await socket.next()).startsWith(`4/unknown-${i},`));
+      })();
+      await answers.catch((error) => assert.match(error.message, /is closed/));
+      const grown = residentBytes(server.pid) - base;
+      assert.ok(grown < 48 * MB, `grown by ${grown >> 20} MB`);
+      await socket.close();
+    }));
+
+  for (const [name, form, many] of [
+    ['text', text3, '1:2'.repeat(1_000_000)],
+    ['bytes', bytes3, Buffer.alloc(4_000_000, Buffer.from([0, 1, 0xff, 0x32]))],
+  ]) {
+    it(`a million pings in one payload of ${name} are taken in linear time or refused, and cost no memory`, () =>
+      byPolling(form, async (session) => {
+        const base = residentBytes(server.pid);
+        const start = performance.now();
+        const post = session.post(many, { ms: 20_000 }).catch(() => {});
+        let polls = true;
+        const reading = (async () => {
+          while (polls && (await session.get()).status === 200);
+        })();
+        await post;
+        polls = false;
+        assert.ok(performance.now() - start < 10_000, 'took over ten seconds');
+        const grown = residentBytes(server.pid) - base;
+        assert.ok(grown < 64 * MB, `grown by ${grown >> 20} MB`);
+        await session.post(form.write(['1'])).catch(() => {});
+        await within(reading, 'the last poll');
+      }));
+
+    it(`a million pings in one payload of ${name}, their answers not read, cost no memory`, () =>
+      byPolling(form, async (session) => {
+        const base = residentBytes(server.pid);
+        const post = session.post(many, { ms: 20_000 }).catch(() => {});
+        await pause(500);
+        const grown = residentBytes(server.pid) - base;
+        assert.ok(grown < 64 * MB, `grown by ${grown >> 20} MB`);
+        await session.get(); // it is read after all,
+        await session.get(); // and ends in a second GET or a POST that is open
+        await session.post(form.write(['1'])).catch(() => {});
+        await post;
+      }));
+
+    it(`one packet of nearly 4 MB as ${name} in small chunks is read in linear time`, () =>
+      byPolling(form, async (session) => {
+        const text = 'é'.repeat(1_900_000);
+        const body = Buffer.from(form.write([`421["echo-ack","${text}"]`]));
+        const headers = { 'Content-Type': form.contentType };
+        const { outgoing, reply } = startRequest(server, session.target, { method: 'POST', headers });
+        const start = performance.now();
+        for (let i = 0; i < body.length; i += 1_000) outgoing.write(body.subarray(i, i + 1_000));
+        outgoing.end();
+        assert.equal((await within(reply, 'the answer to 4 MB', 10_000)).status, 200);
+        assert.ok(performance.now() - start < 5_000, 'took over five seconds');
+        assert.ok((await session.next()) === `431["${text}"]`, 'it came back changed');
+        await session.send('1');
+      }));
+  }
+
+  it('a length of gigabytes reserves none', () =>
+    byPolling(text3, async (session) => {
+      const base = residentBytes(server.pid);
+      assert.equal((await session.post(`4294967295:4${'x'.repeat(100)}`)).status, 400);
+      const grown = residentBytes(server.pid) - base;
+      assert.ok(grown < 24 * MB, `grown by ${grown >> 20} MB`);
+    }));
+
+  it('a flood of pings over WebSocket costs no memory', () =>
+    byWebSocket(async (socket) => {
+      const base = residentBytes(server.pid);
+      for (let i = 0; i < 200_000; i++) socket.engine.ws.send('2');
+      for (let i = 0; i < 200_000; i++) assert.equal(await socket.engine.next('the answer to a ping', 10_000), '3');
+      const grown = residentBytes(server.pid) - base;
+      assert.ok(grown < 64 * MB, `grown by ${grown >> 20} MB`);
+      await socket.close();
+    }));
+
+  it('a POST that is cut off ends the session', () =>
+    byPolling(bytes3, async (session) => {
+      const headers = { 'Content-Type': 'application/octet-stream', 'Content-Length': '1000' };
+      const { outgoing, reply } = startRequest(server, session.target, { method: 'POST', headers });
+      reply.catch(() => {});
+      await new Promise((resolve) => outgoing.write(Buffer.from([0, 9]), resolve));
+      outgoing.destroy();
+    }));
+
+  it('silence ends the session, and its room is told', () =>
+    byPolling(bytes3, async (session) => {
+      const start = performance.now();
+      await untilGone(session);
+      assertAbout(performance.now() - start, 8_000, 'the end', 1_500);
+    }));
 });
