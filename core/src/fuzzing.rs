@@ -38,9 +38,10 @@ pub fn websocket(data: &[u8]) {
 
 /// A polling payload, of every generation.
 pub fn payload(data: &[u8]) {
-    let text = std::str::from_utf8(data).ok().map(|text| Posted::Text(text.to_owned()));
-    for payload in text.into_iter().chain([Posted::Binary(data.to_vec())]) {
-        for generation in Generation::ALL {
+    let text = std::str::from_utf8(data).ok();
+    for generation in Generation::ALL {
+        let text = text.map(|text| generation.posted(text.to_owned()));
+        for payload in text.into_iter().chain([Posted::Binary(data.to_vec())]) {
             let mut at = 0;
             while let Some((_, next)) = generation.decode_next(&payload, at) {
                 assert!(next > at || data.is_empty(), "no progress");

@@ -209,9 +209,14 @@ async fn polls_are_answered_in_bytes_unless_the_client_reads_text_only() {
     io.emit("bytes", Bytes::from_static(b"abc")).unwrap();
     let answer = get(&io, &format!("EIO=3&sid={sid}&b64=1")).await;
     let head = r#"451-["bytes",{"_placeholder":true,"num":0}]"#;
-    let expected = format!(r#"16:42["news","é😀"]{}:{head}6:b4YWJj"#, head.len());
+    let expected = format!(r#"31:42["news","\u00e9\ud83d\ude00"]{}:{head}6:b4YWJj"#, head.len());
     assert_eq!(std::str::from_utf8(&answer.body), Ok(&*expected));
     assert_eq!(answer.media_type, "text/plain; charset=UTF-8");
+
+    let answer = get(&io, "EIO=3").await;
+    let start = answer.body.iter().position(|byte| *byte == 0xff).unwrap() + 1;
+    let sid = sid_of(std::str::from_utf8(&answer.body[start..]).unwrap());
+    get(&io, &format!("EIO=3&sid={sid}")).await;
     io.emit("news", "é😀").unwrap();
     let answer = get(&io, &format!("EIO=3&sid={sid}")).await;
     assert_eq!(answer.media_type, "application/octet-stream");
@@ -252,6 +257,25 @@ async fn posts_are_read_in_text_and_in_bytes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn text_that_a_client_encodes_twice_is_read_as_it_was_meant() {
+    let log = Log::default();
+    let io = SocketIo::builder().state(log.clone()).build();
+    io.of("/")
+        .on("say", async |State(log): State<Log>, Data(text): Data<String>| {
+            log.add(text);
+        });
+    let (sid, _) = open(&io, "").await;
+    let packet = r#"42["say","é😀"]"#;
+    let garbled: String = packet.bytes().map(char::from).collect();
+    let payload = format!("{}:{garbled}", packet.len());
+    assert_eq!(
+        post(&io, &format!("EIO=3&sid={sid}"), payload.as_bytes()).await,
+        (200, "ok".into())
+    );
+    assert_eq!(log.take(), ["é😀"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn pings_are_answered_by_the_open_poll() {
     let io = SocketIo::builder().build();
     let (sid, _) = open(&io, "").await;
@@ -284,8 +308,9 @@ async fn a_polling_client_is_upgraded() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_text_only_does_so_on_a_websocket_too() {
     let io = SocketIo::builder().build();
-    io.of("/")
-        .on("raw", async |socket: Socket, Data(bytes): Data<Bytes>| socket.emit("raw", bytes));
+    io.of("/").on("raw", async |socket: Socket, Data(bytes): Data<Bytes>| {
+        socket.emit("raw", bytes)
+    });
     let head = r#"451-["raw",{"_placeholder":true,"num":0}]"#;
     let (sid, _) = open(&io, "").await;
     let mut upgraded = Ws::redeem(kit::ticket_for(&io, &format!("EIO=3&b64=1&sid={sid}")), 1 << 20);
@@ -299,7 +324,10 @@ async fn a_client_that_reads_text_only_does_so_on_a_websocket_too() {
     for ws in [&mut upgraded, &mut begun] {
         ws.send(head).await;
         ws.send("b4YWJj").await;
-        assert_eq!((ws.text().await, ws.text().await), (head.to_owned(), "b4YWJj".to_owned()));
+        assert_eq!(
+            (ws.text().await, ws.text().await),
+            (head.to_owned(), "b4YWJj".to_owned())
+        );
     }
 }
 
@@ -347,7 +375,7 @@ async fn jsonp_wraps_polls_in_scripts_and_posts_in_forms() {
     assert_eq!(answer.body, r#"___eio[0]("2:40");"#);
     io.emit("news", "\u{2028}").unwrap();
     let answer = get(&io, &format!("EIO=3&j=3&sid={sid}")).await;
-    assert_eq!(answer.body, r#"___eio[3]("14:42[\"news\",\"\u2028\"]");"#);
+    assert_eq!(answer.body, r#"___eio[3]("19:42[\"news\",\"\\u2028\"]");"#);
     let form = "d=13%3A42%5B%22say%22%2C%22%C3%A9%22%5D";
     assert_eq!(
         post(&io, &format!("EIO=3&j=4&sid={sid}"), form.as_bytes()).await,

@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    codec::{Posted, frame::Frame},
+    codec::{PayloadForm, Posted, frame::Frame},
     conn::exchange::{Exchange, Overlap, RequestKind},
     driver::Life,
     generation::{Generation, Profile},
@@ -41,6 +41,8 @@ pub struct Connection(Arc<Shared>);
 struct Shared {
     sid: Sid,
     generation: Generation,
+    /// What it asked polls to be answered in when it shook hands.
+    form: PayloadForm,
     /// Bytes that may wait before a further message cuts the client off.
     outbox_limit: usize,
     state: Mutex<State>,
@@ -106,10 +108,11 @@ impl State {
 }
 
 impl Connection {
-    pub(super) fn new(generation: Generation, transport: Transport, outbox_limit: usize) -> Self {
+    pub(super) fn new(generation: Generation, transport: Transport, form: PayloadForm, outbox_limit: usize) -> Self {
         Self(Arc::new(Shared {
             sid: Sid::random(),
             generation,
+            form,
             outbox_limit,
             state: Mutex::new(State {
                 outbox: Outbox::default(),
@@ -149,6 +152,10 @@ impl Connection {
     /// ```
     pub fn generation(&self) -> Generation {
         self.0.generation
+    }
+
+    pub(crate) fn form(&self) -> PayloadForm {
+        self.0.form
     }
 
     pub(crate) fn profile(&self) -> Profile {

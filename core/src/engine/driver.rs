@@ -14,7 +14,7 @@ use std::{
 use super::{
     Client, Flow, Message, Shared,
     activity::Active,
-    codec::Signal,
+    codec::{PayloadForm, Signal},
     conn::{Conn, Step},
     connection::Connection,
     generation::Switch,
@@ -70,8 +70,13 @@ pub(super) enum Turn {
 
 impl Life {
     /// A client has shaken hands: it is registered, and its application begins.
-    pub(super) fn begin(server: &Arc<Shared>, transport: Transport, handshake: Handshake) -> Box<Self> {
-        let mut life = Self::reserve(server, transport, handshake);
+    pub(super) fn begin(
+        server: &Arc<Shared>,
+        transport: Transport,
+        form: PayloadForm,
+        handshake: Handshake,
+    ) -> Box<Self> {
+        let mut life = Self::reserve(server, transport, form, handshake);
         let packet = server.open_packet(&life.connection, transport);
         life.connection.send_control(packet);
         life.open();
@@ -79,11 +84,17 @@ impl Life {
     }
 
     /// A client has shaken hands and will choose its transport: it is registered, and waits to be
-    /// [attached](Self::attach) to one. Until then it has the first of its generation.
-    pub(super) fn reserve(server: &Arc<Shared>, transport: Transport, handshake: Handshake) -> Box<Self> {
+    /// [attached](Self::attach) to one.
+    pub(super) fn reserve(
+        server: &Arc<Shared>,
+        transport: Transport,
+        form: PayloadForm,
+        handshake: Handshake,
+    ) -> Box<Self> {
         // Here is a runtime; where the client's life ends there may be none.
         server.runtime();
-        let connection = Connection::new(handshake.generation(), transport, server.config.max_outbox_bytes);
+        let limit = server.config.max_outbox_bytes;
+        let connection = Connection::new(handshake.generation(), transport, form, limit);
         server.registry.insert(&connection);
         if server.is_closing() {
             connection.close(CloseReason::ServerShuttingDown);

@@ -157,14 +157,23 @@ impl Generation {
         }
     }
 
+    /// A payload of text.
+    pub(crate) fn posted(self, payload: String) -> Posted {
+        match self {
+            Self::Eio3 => eio3::posted(payload),
+            Self::V0_9 | Self::Eio4 => Posted::Text(payload),
+        }
+    }
+
     /// The packet of a payload that begins at that byte, and where the next one does; `None` at its end.
     pub(crate) fn decode_next(self, payload: &Posted, at: usize) -> Option<(Result<Signal<'_>, Malformed>, usize)> {
         match (self, payload) {
             (Self::V0_9, Posted::Text(text)) => v0_9::decode_next(text, at),
-            (Self::Eio3, Posted::Text(text)) => eio3::decode_next(text, at),
+            (Self::Eio3, Posted::Text(text)) => eio3::decode_next(text, at, eio3::Counts::Utf16),
+            (Self::Eio3, Posted::CountedInBytes(text)) => eio3::decode_next(text, at, eio3::Counts::Bytes),
             (Self::Eio3, Posted::Binary(bytes)) => eio3::decode_next_binary(bytes, at),
             (Self::Eio4, Posted::Text(text)) => eio4::decode_next(text, at),
-            (Self::V0_9 | Self::Eio4, Posted::Binary(_)) => None,
+            (Self::V0_9 | Self::Eio4, Posted::CountedInBytes(_) | Posted::Binary(_)) => None,
         }
     }
 

@@ -175,7 +175,8 @@ impl Shared {
         if self.is_closing() {
             return Ok(unavailable());
         }
-        let life = Life::begin(self, Transport::Polling, Handshake::new(&mut parts, generation));
+        let handshake = Handshake::new(&mut parts, generation);
+        let life = Life::begin(self, Transport::Polling, route.dress.form, handshake);
         let connection = life.connection.clone();
         let open = polling::open(&connection, route.dress.form);
         self.runtime().spawn(Carrier::new(life));
@@ -325,7 +326,8 @@ where
         Some(Posted::Binary(payload))
     } else {
         let text = String::from_utf8(payload).ok();
-        text.and_then(|text| dress.wrapping.unwrap(text)).map(Posted::Text)
+        let payload = text.and_then(|text| dress.wrapping.unwrap(text));
+        payload.map(|payload| generation.posted(payload))
     };
     let Some(posted) = posted else {
         connection.close(CloseReason::ParseError);

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{
     args::{EmitArgs, EncodeError},
-    codec::{self, sio},
+    codec::{self, Form, sio},
 };
 use crate::engine::{Binary, Connection, Frame, Generation, Sid};
 
@@ -16,8 +16,8 @@ pub(crate) struct Frames {
     /// As most generations have it.
     head: Frame,
     attachments: Box<[Bytes]>,
-    /// The whole as each generation has it, where that differs, once there is a recipient of it.
-    recoded: [OnceLock<Box<[Frame]>>; Generation::ALL.len()],
+    /// The whole in each form, where that differs, once there is a recipient of it.
+    recoded: [OnceLock<Box<[Frame]>>; Form::ALL.len()],
 }
 
 impl Frames {
@@ -52,17 +52,18 @@ impl Frames {
 
     /// Queues them for a client, in its generation's form.
     pub(crate) fn send(&self, connection: &Connection, volatile: bool) {
-        let generation = connection.generation();
-        if self.attachments.is_empty() && codec::is_as_written(generation) {
+        let form = Form::of(connection.generation(), connection.form());
+        if self.attachments.is_empty() && form.is_as_written() {
             return connection.send_frames(std::iter::once(&self.head), volatile);
         }
-        let recoded = self.recoded[generation as usize].get_or_init(|| {
+        let recoded = self.recoded[form as usize].get_or_init(|| {
             if !self.is_for(connection) {
                 tracing::warn!(
-                    "a client of {generation}, which has no binary, was left out of a packet that holds some"
+                    "clients of {} have no binary, and are left out of a packet that holds some",
+                    connection.generation()
                 );
             }
-            codec::recode(generation, &self.head, &self.attachments)
+            form.recode(&self.head, &self.attachments)
         });
         if !recoded.is_empty() {
             connection.send_frames(recoded.iter(), volatile);
@@ -92,7 +93,7 @@ impl Frames {
         Self {
             head,
             attachments: attachments.into(),
-            recoded: [const { OnceLock::new() }; Generation::ALL.len()],
+            recoded: [const { OnceLock::new() }; Form::ALL.len()],
         }
     }
 }

@@ -9,13 +9,20 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    Malformed, PayloadForm, Signal, eio4,
+    Malformed, PayloadForm, Posted, Signal, eio4,
     frame::Frame,
     utf16::{self, MAX_DIGITS},
 };
 
 /// The type of a message, before its bytes.
 const MESSAGE: u8 = 4;
+
+/// What the lengths of a text payload count.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Counts {
+    Utf16,
+    Bytes,
+}
 
 const LENGTH: Malformed = Malformed("a payload whose lengths do not add up: expected `<length>:<packet>`");
 
@@ -35,19 +42,33 @@ pub(crate) fn decode_binary(packet: &[u8]) -> Result<Signal<'_>, Malformed> {
     }
 }
 
+/// A text payload. Clients 1.x encode UTF-8 twice: each byte of it is a character up to U+00FF, and is
+/// counted as such. Nothing tells them from those of 2.x but the text; what looks like theirs and is not
+/// is what has been garbled in that very way before.
+pub(crate) fn posted(payload: String) -> Posted {
+    if payload.is_ascii() {
+        return Posted::Text(payload);
+    }
+    let bytes: Option<Vec<u8>> = payload.chars().map(|byte| u8::try_from(byte).ok()).collect();
+    match bytes.map(String::from_utf8) {
+        Some(Ok(decoded)) => Posted::CountedInBytes(decoded),
+        _ => Posted::Text(payload),
+    }
+}
+
 /// The packet that begins at that byte of a text payload, and where the next one does.
-pub(crate) fn decode_next(payload: &str, at: usize) -> Option<(Result<Signal<'_>, Malformed>, usize)> {
+pub(crate) fn decode_next(payload: &str, at: usize, counts: Counts) -> Option<(Result<Signal<'_>, Malformed>, usize)> {
     if at >= payload.len() && at > 0 {
         return None;
     }
-    Some(match split_text(&payload[at..]) {
+    Some(match split_text(&payload[at..], counts) {
         Some((packet, length)) => (decode(packet), at + length),
         None => (Err(LENGTH), payload.len().max(1)),
     })
 }
 
 /// `<length>:<packet>`, and how many bytes both take. A length that splits a surrogate pair is none.
-fn split_text(payload: &str) -> Option<(&str, usize)> {
+fn split_text(payload: &str, counts: Counts) -> Option<(&str, usize)> {
     let colon = payload.bytes().take(MAX_DIGITS + 1).position(|byte| byte == b':')?;
     let length = utf16::number(
         payload
@@ -57,8 +78,11 @@ fn split_text(payload: &str) -> Option<(&str, usize)> {
             .map(|digit| digit.wrapping_sub(b'0')),
     )?;
     let packet = &payload[colon + 1..];
-    let bytes = utf16::prefix(packet, length)?;
-    Some((&packet[..bytes], colon + 1 + bytes))
+    let bytes = match counts {
+        Counts::Utf16 => utf16::prefix(packet, length)?,
+        Counts::Bytes => length,
+    };
+    Some((packet.get(..bytes)?, colon + 1 + bytes))
 }
 
 fn decode_base64(packet: &str) -> Result<Signal<'static>, Malformed> {
@@ -162,7 +186,7 @@ mod tests {
     }
 
     fn text(payload: &str) -> Decoded<'_> {
-        read(|at| decode_next(payload, at))
+        read(|at| decode_next(payload, at, Counts::Utf16))
     }
 
     fn bytes(payload: &[u8]) -> Decoded<'_> {
@@ -190,6 +214,27 @@ mod tests {
         ];
         for (payload, signal) in packets {
             assert_eq!(text(payload), [Ok(signal)]);
+        }
+    }
+
+    /// What engine.io-parser 1.3.2 writes.
+    #[test]
+    fn text_that_is_encoded_twice_is_decoded_twice() {
+        let garbled = |text: &str| text.bytes().map(char::from).collect::<String>();
+        let Posted::CountedInBytes(payload) = posted(garbled("7:4é😀2:4a3:4é")) else {
+            panic!("not told from text that is encoded once");
+        };
+        let signals = read(|at| decode_next(&payload, at, Counts::Bytes));
+        assert_eq!(
+            signals,
+            [Ok(Signal::Text("é😀")), Ok(Signal::Text("a")), Ok(Signal::Text("é"))]
+        );
+        for once in ["2:4a", "2:4é", "3:4ü!", "4:4é😀", "3:4Ã¼é"] {
+            assert!(matches!(posted(once.to_owned()), Posted::Text(_)), "{once}");
+        }
+        for lies in ["4:4é", "2:4é", "9:4é"] {
+            let signals = read(|at| decode_next(lies, at, Counts::Bytes));
+            assert!(signals.iter().any(Result::is_err), "{lies}: {signals:?}");
         }
     }
 

@@ -31,6 +31,8 @@ pub(crate) enum Signal<'a> {
 #[derive(Debug)]
 pub(crate) enum Posted {
     Text(String),
+    /// Text whose lengths count bytes.
+    CountedInBytes(String),
     Binary(Vec<u8>),
 }
 

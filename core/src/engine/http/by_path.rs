@@ -125,10 +125,11 @@ impl Shared {
             return bad_request();
         }
         let offered = self.config.offered(&Transport::IN_PATH);
-        let (false, Some(&first)) = (self.is_closing(), offered.first()) else {
+        if self.is_closing() || offered.is_empty() {
             return refused(StatusCode::SERVICE_UNAVAILABLE, "handshake error", dress);
-        };
-        let life = Life::reserve(self, first, Handshake::new(&mut parts, generation));
+        }
+        let handshake = Handshake::new(&mut parts, generation);
+        let life = Life::reserve(self, Transport::XhrPolling, dress.form, handshake);
         let names: Vec<_> = offered.iter().map(|transport| transport.as_str()).collect();
         let line = generation.handshake(life.connection.id(), self.config.silence_seconds(), &names.join(","));
         self.runtime().spawn(Carrier::new(life));

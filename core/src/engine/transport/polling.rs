@@ -299,6 +299,8 @@ impl Carrier {
                 }
             }
             Request::ProbeGone => life.conn.handle_probe_end(),
+            // From a WebSocket, for requests to carry the client, as this task does.
+            Request::TakeOver(transport, _) if !transport.is_websocket() => {}
             Request::TakeOver(transport, to) => self.take_over = Some((transport, to)),
         }
     }

@@ -15,7 +15,7 @@ mod v0_9;
 use bytes::Bytes;
 
 use super::packet::{Body, Kind, Packet, PacketError};
-use crate::engine::{Frame, Generation, query_parameters};
+use crate::engine::{Frame, Generation, PayloadForm, query_parameters};
 
 /// What a client is told that asks for a namespace that is not there.
 pub(crate) const INVALID_NAMESPACE: &str = "Invalid namespace";
@@ -36,29 +36,70 @@ pub(crate) fn decode(generation: Generation, text: &str, max_attachments: usize)
     }
 }
 
-/// Whether packets without attachments look as `sio` writes them.
-pub(crate) fn is_as_written(generation: Generation) -> bool {
-    match generation {
-        Generation::V0_9 => false,
-        Generation::Eio3 | Generation::Eio4 => true,
+/// How packets look on the wire: a generation's way, or one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    V0_9,
+    Eio3,
+    /// As [`Eio3`](Self::Eio3), with all of the JSON in ASCII: clients 1.x decode UTF-8 twice where a
+    /// payload is text, and nothing tells them from those of 2.x.
+    Eio3InAscii,
+    /// As `sio` writes them.
+    Eio4,
+}
+
+impl Form {
+    pub(crate) const ALL: [Self; 4] = [Self::V0_9, Self::Eio3, Self::Eio3InAscii, Self::Eio4];
+
+    pub(crate) fn of(generation: Generation, polls: PayloadForm) -> Self {
+        match (generation, polls) {
+            (Generation::V0_9, _) => Self::V0_9,
+            (Generation::Eio3, PayloadForm::Any) => Self::Eio3,
+            (Generation::Eio3, PayloadForm::Text) => Self::Eio3InAscii,
+            (Generation::Eio4, _) => Self::Eio4,
+        }
+    }
+
+    /// Whether packets without attachments look as `sio` writes them.
+    pub(crate) fn is_as_written(self) -> bool {
+        matches!(self, Self::Eio3 | Self::Eio4)
+    }
+
+    /// A packet that `sio` wrote, in this form; nothing where its clients are not told or cannot be.
+    pub(crate) fn recode(self, head: &Frame, attachments: &[Bytes]) -> Box<[Frame]> {
+        match self {
+            Self::V0_9 if attachments.is_empty() => {
+                let packet = std::str::from_utf8(&head.packet()[1..]).unwrap_or_default();
+                let recoded = v0_9::from_sio(packet).and_then(|packet| Generation::V0_9.text(&packet));
+                recoded.into_iter().collect()
+            }
+            Self::V0_9 => Box::default(),
+            Self::Eio3 => with(head.clone(), Generation::Eio3, attachments),
+            Self::Eio3InAscii => with(in_ascii(head), Generation::Eio3, attachments),
+            Self::Eio4 => with(head.clone(), Generation::Eio4, attachments),
+        }
     }
 }
 
-/// A packet that `sio` wrote, as that generation has it; nothing where its clients are not told or
-/// cannot be.
-pub(crate) fn recode(generation: Generation, head: &Frame, attachments: &[Bytes]) -> Box<[Frame]> {
-    match generation {
-        Generation::V0_9 if attachments.is_empty() => {
-            let packet = std::str::from_utf8(&head.packet()[1..]).unwrap_or_default();
-            let recoded = v0_9::from_sio(packet).and_then(|packet| generation.text(&packet));
-            recoded.into_iter().collect()
-        }
-        Generation::V0_9 => Box::default(),
-        Generation::Eio3 | Generation::Eio4 => {
-            let binary = attachments.iter().filter_map(|bytes| generation.binary(bytes));
-            std::iter::once(head.clone()).chain(binary).collect()
+fn with(head: Frame, generation: Generation, attachments: &[Bytes]) -> Box<[Frame]> {
+    let binary = attachments.iter().filter_map(|bytes| generation.binary(bytes));
+    std::iter::once(head).chain(binary).collect()
+}
+
+fn in_ascii(head: &Frame) -> Frame {
+    let text = std::str::from_utf8(head.packet()).unwrap_or_default();
+    if text.is_ascii() {
+        return head.clone();
+    }
+    let (before, json) = text.split_at(sio::payload_start(text));
+    let mut ascii = before[1..].to_owned();
+    for unit in json.encode_utf16() {
+        match u8::try_from(unit).map(char::from) {
+            Ok(character) if character.is_ascii() => ascii.push(character),
+            _ => ascii.push_str(&format!("\\u{unit:04x}")),
         }
     }
+    Frame::text(&ascii)
 }
 
 /// The query that clients before 3.0 append to a namespace stands for what later ones send as `auth`.

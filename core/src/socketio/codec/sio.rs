@@ -5,8 +5,7 @@
 //! which payload each kind may have. Never looks into arguments (`scan.rs` has, in one pass) and
 //! never waits for attachments: the namespace layer collects them and then calls
 //! `placeholder::check_placeholders`. Facts: the protocol document and socket.io-parser 4.2.7, with
-//! its loose ends refused: an event or ack without payload, spaces in front of it, an ack without
-//! id.
+//! its loose ends refused: an event without payload, spaces in front of it, an ack without id.
 
 use std::borrow::Cow;
 
@@ -145,6 +144,16 @@ pub(crate) fn write_disconnect(out: &mut Vec<u8>, nsp: &str) {
     header(out, b'1', nsp, None);
 }
 
+/// Where the payload of a packet begins that this file wrote, behind the type of its message.
+pub(crate) fn payload_start(message: &str) -> usize {
+    let named = message.find(|character: char| !character.is_ascii_digit() && character != '-');
+    match named {
+        Some(at) if message[at..].starts_with('/') => message[at..].find(',').map_or(message.len(), |comma| at + comma),
+        Some(at) => at,
+        None => message.len(),
+    }
+}
+
 /// `51-`: the count after the kind. Digits only; the reference reads `1e0-` and ` 1-` too, but
 /// nobody writes them.
 fn attachment_count(text: &str, max: usize) -> Result<(usize, &str), PacketError> {
@@ -196,6 +205,8 @@ fn body(kind: Kind, id: Option<u64>, payload: &str) -> Result<Body<'_>, PacketEr
         Kind::Ack | Kind::BinaryAck if id.is_none() => Err(PacketError::IdMissing),
         Kind::Ack | Kind::BinaryAck => match first {
             Some(b'[') => Ok(Body::Args(scan::array(payload)?)),
+            // As the reference reads it, and as Python's client for 1.x writes it.
+            None => Ok(Body::Args(Cow::Borrowed(""))),
             _ => Err(PacketError::Payload {
                 expected: "an array of arguments",
             }),

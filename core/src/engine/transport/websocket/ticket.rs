@@ -110,7 +110,7 @@ impl Ticket {
         let Self { server, purpose } = self;
         let mut wire = Wire::new(io, server.config.max_payload);
         let (life, form) = match purpose {
-            Purpose::Begin(handshake, form) => (Life::begin(&server, Transport::WebSocket, handshake), form),
+            Purpose::Begin(handshake, form) => (Life::begin(&server, Transport::WebSocket, form, handshake), form),
             Purpose::Upgrade(connection, form) => {
                 let upgrade = timeout(server.config.upgrade_timeout, probe(&mut wire, &connection));
                 match upgrade.await.unwrap_or(Err(End::Refused)) {
