@@ -61,7 +61,7 @@ pub fn packet(data: &[u8]) {
     }
 }
 
-/// The query of a request.
+/// The URL of a request: what follows the endpoint, and the query.
 pub fn query(data: &[u8]) {
     if let Ok(query) = std::str::from_utf8(data) {
         read_route(query);

@@ -276,6 +276,21 @@ async fn text_that_a_client_encodes_twice_is_read_as_it_was_meant() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn clients_that_decode_all_text_twice_are_sent_ascii() {
+    let io = SocketIo::builder().build();
+    io.of("/ä")
+        .on("echo", async |socket: Socket, args: RawArgs| socket.emit("echo", args));
+    let mut ws = Ws::redeem(kit::ticket_for(&io, "EIO=2"), 1 << 20);
+    ws.text().await;
+    assert_eq!(ws.text().await, "40");
+    let garbled = |packet: &str| packet.bytes().map(char::from).collect::<String>();
+    ws.send(&garbled("40/ä")).await;
+    ws.text().await;
+    ws.send(&garbled(r#"42/ä,["echo","é😀"]"#)).await;
+    assert!(ws.text().await.ends_with(r#",["echo","\u00e9\ud83d\ude00"]"#));
+}
+
+#[tokio::test(start_paused = true)]
 async fn pings_are_answered_by_the_open_poll() {
     let io = SocketIo::builder().build();
     let (sid, _) = open(&io, "").await;

@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    codec::{PayloadForm, Posted, frame::Frame},
+    codec::{Posted, Reader, frame::Frame},
     conn::exchange::{Exchange, Overlap, RequestKind},
     driver::Life,
     generation::{Generation, Profile},
@@ -41,8 +41,7 @@ pub struct Connection(Arc<Shared>);
 struct Shared {
     sid: Sid,
     generation: Generation,
-    /// What it asked polls to be answered in when it shook hands.
-    form: PayloadForm,
+    reader: Reader,
     /// Bytes that may wait before a further message cuts the client off.
     outbox_limit: usize,
     state: Mutex<State>,
@@ -108,11 +107,11 @@ impl State {
 }
 
 impl Connection {
-    pub(super) fn new(generation: Generation, transport: Transport, form: PayloadForm, outbox_limit: usize) -> Self {
+    pub(super) fn new(generation: Generation, transport: Transport, reader: Reader, outbox_limit: usize) -> Self {
         Self(Arc::new(Shared {
             sid: Sid::random(),
             generation,
-            form,
+            reader,
             outbox_limit,
             state: Mutex::new(State {
                 outbox: Outbox::default(),
@@ -154,8 +153,8 @@ impl Connection {
         self.0.generation
     }
 
-    pub(crate) fn form(&self) -> PayloadForm {
-        self.0.form
+    pub(crate) fn reader(&self) -> Reader {
+        self.0.reader
     }
 
     pub(crate) fn profile(&self) -> Profile {

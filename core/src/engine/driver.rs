@@ -14,7 +14,7 @@ use std::{
 use super::{
     Client, Flow, Message, Shared,
     activity::Active,
-    codec::{PayloadForm, Signal},
+    codec::{Reader, Signal},
     conn::{Conn, Step},
     connection::Connection,
     generation::Switch,
@@ -70,13 +70,8 @@ pub(super) enum Turn {
 
 impl Life {
     /// A client has shaken hands: it is registered, and its application begins.
-    pub(super) fn begin(
-        server: &Arc<Shared>,
-        transport: Transport,
-        form: PayloadForm,
-        handshake: Handshake,
-    ) -> Box<Self> {
-        let mut life = Self::reserve(server, transport, form, handshake);
+    pub(super) fn begin(server: &Arc<Shared>, transport: Transport, reader: Reader, handshake: Handshake) -> Box<Self> {
+        let mut life = Self::reserve(server, transport, reader, handshake);
         let packet = server.open_packet(&life.connection, transport);
         life.connection.send_control(packet);
         life.open();
@@ -88,13 +83,13 @@ impl Life {
     pub(super) fn reserve(
         server: &Arc<Shared>,
         transport: Transport,
-        form: PayloadForm,
+        reader: Reader,
         handshake: Handshake,
     ) -> Box<Self> {
         // Here is a runtime; where the client's life ends there may be none.
         server.runtime();
         let limit = server.config.max_outbox_bytes;
-        let connection = Connection::new(handshake.generation(), transport, form, limit);
+        let connection = Connection::new(handshake.generation(), transport, reader, limit);
         server.registry.insert(&connection);
         if server.is_closing() {
             connection.close(CloseReason::ServerShuttingDown);

@@ -165,6 +165,14 @@ impl Generation {
         }
     }
 
+    /// Text of a client that encodes it twice; `None` where that makes no difference.
+    pub(super) fn decode_again(self, packet: &str) -> Option<String> {
+        match self {
+            Self::Eio3 => eio3::decode_again(packet),
+            Self::V0_9 | Self::Eio4 => None,
+        }
+    }
+
     /// The packet of a payload that begins at that byte, and where the next one does; `None` at its end.
     pub(crate) fn decode_next(self, payload: &Posted, at: usize) -> Option<(Result<Signal<'_>, Malformed>, usize)> {
         match (self, payload) {

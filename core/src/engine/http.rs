@@ -22,7 +22,7 @@ use hyper::ext::Protocol;
 
 use super::{
     Engine, Shared,
-    codec::{PayloadForm, Posted},
+    codec::{Posted, Reader},
     connection::Connection,
     driver::Life,
     generation::Generation,
@@ -32,7 +32,7 @@ use super::{
         Transport,
         dress::{Dress, Wrapping},
         polling::{self, Carrier, Payload},
-        stream::Reader,
+        stream,
         websocket::{
             handshake::{self, Opening},
             ticket::{Purpose, Ticket},
@@ -62,7 +62,7 @@ enum Content {
     Bytes(Bytes),
     /// Ends the session when it is dropped before it was written.
     Payload(Payload),
-    Stream(Reader),
+    Stream(stream::Reader),
 }
 
 impl Engine {
@@ -176,7 +176,7 @@ impl Shared {
             return Ok(unavailable());
         }
         let handshake = Handshake::new(&mut parts, generation);
-        let life = Life::begin(self, Transport::Polling, route.dress.form, handshake);
+        let life = Life::begin(self, Transport::Polling, route.reader, handshake);
         let connection = life.connection.clone();
         let open = polling::open(&connection, route.dress.form);
         self.runtime().spawn(Carrier::new(life));
@@ -205,7 +205,7 @@ impl Shared {
             }
         };
         let purpose = match purpose {
-            Found::New(generation, form) => Purpose::Begin(Handshake::new(parts, generation), form),
+            Found::New(generation, reader) => Purpose::Begin(Handshake::new(parts, generation), reader),
             Found::Session(purpose) => purpose,
         };
         let server = self.clone();
@@ -225,7 +225,7 @@ impl Shared {
         match self.session(&route)? {
             Some(connection) if verdict.admits() => Ok(Found::Session(Purpose::Upgrade(connection, route.dress.form))),
             Some(_) => Err(Refusal::Forbidden),
-            None => admit(&route, verdict).map(|generation| Found::New(generation, route.dress.form)),
+            None => admit(&route, verdict).map(|generation| Found::New(generation, route.reader)),
         }
     }
 
@@ -246,7 +246,7 @@ impl Shared {
 
 /// What a WebSocket is for.
 enum Found {
-    New(Generation, PayloadForm),
+    New(Generation, Reader),
     Session(Purpose),
 }
 
@@ -309,16 +309,14 @@ where
     if is_binary && !generation.posts_bytes() {
         return Err(bad_request());
     }
-    let payload = match collect(body, limit).await {
+    // In a form each byte may be three.
+    let is_form = matches!(dress.wrapping, Wrapping::Script(_));
+    let body_limit = if is_form { limit.saturating_mul(3) } else { limit };
+    let payload = match collect(body, body_limit).await {
         Ok(payload) => payload,
         Err(Incomplete::TooLarge) => {
             post.refuse();
-            return Err(session_answer(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                None,
-                0,
-                ResponseBody::default(),
-            ));
+            return Err(too_large());
         }
         Err(Incomplete::Broken) => return Err(bad_request()),
     };
@@ -327,6 +325,10 @@ where
     } else {
         let text = String::from_utf8(payload).ok();
         let payload = text.and_then(|text| dress.wrapping.unwrap(text));
+        if payload.as_ref().is_some_and(|payload| payload.len() > limit) {
+            post.refuse();
+            return Err(too_large());
+        }
         payload.map(|payload| generation.posted(payload))
     };
     let Some(posted) = posted else {
@@ -413,6 +415,10 @@ fn is_extended_connect(parts: &Parts) -> bool {
             .extensions
             .get::<Protocol>()
             .is_some_and(|protocol| protocol.as_str() == "websocket")
+}
+
+fn too_large() -> Response<ResponseBody> {
+    session_answer(StatusCode::PAYLOAD_TOO_LARGE, None, 0, ResponseBody::default())
 }
 
 /// A request that breaks the rules of its session.

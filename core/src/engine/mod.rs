@@ -67,7 +67,7 @@ use self::{activity::Activity, config::engine_settings, registry::Registry};
 #[cfg(any(fuzzing, test))]
 pub(crate) use self::{codec::Posted, transport::websocket::codec::Decoder};
 pub(crate) use self::{
-    codec::{PayloadForm, frame::Frame},
+    codec::{PayloadForm, Reader, frame::Frame},
     config::EngineConfig,
     driver::{Alarm, now},
     generation::{Binary, Root, SocketId, Strays},

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode_str;
 
 use super::{
-    codec::PayloadForm,
+    codec::{PayloadForm, Reader},
     config::EngineConfig,
     generation::Generation,
     sid::Sid,
@@ -32,6 +32,7 @@ pub(super) struct ByQuery {
     pub(super) generation: Option<Generation>,
     pub(super) session: Session,
     pub(super) dress: Dress,
+    pub(super) reader: Reader,
 }
 
 /// A request of Socket.IO 0.9: `/1/`, `/1/xhr-polling/<session>`.
@@ -110,12 +111,18 @@ impl ByQuery {
             Some(id) if id.is_empty() => Session::New,
             Some(id) => Sid::parse(&id).map_or(Session::Impossible, Session::Known),
         };
-        let generation = Generation::from_query(parameter(query, "EIO").as_deref());
+        let protocol = parameter(query, "EIO");
+        let generation = Generation::from_query(protocol.as_deref());
+        let dress = Self::dress(query, config.jsonp)?;
         Ok(Self {
             transport,
             generation: Some(generation).filter(|generation| config.generations.contains(generation)),
             session,
-            dress: Self::dress(query, config.jsonp)?,
+            dress,
+            reader: Reader {
+                form: dress.form,
+                decodes_twice: protocol.is_some_and(|protocol| protocol == "2"),
+            },
         })
     }
 
@@ -243,6 +250,11 @@ mod tests {
         wrapping: Wrapping::None,
     };
 
+    const READER: Reader = Reader {
+        form: PayloadForm::Any,
+        decodes_twice: false,
+    };
+
     fn read(query: &str) -> Result<ByQuery, Refusal> {
         ByQuery::read(query, &EngineConfig::default())
     }
@@ -271,6 +283,7 @@ mod tests {
                 generation: Some(Generation::Eio4),
                 session: Session::New,
                 dress: PLAIN,
+                reader: READER,
             })
         );
         assert_eq!(
@@ -280,6 +293,7 @@ mod tests {
                 generation: Some(Generation::Eio3),
                 session: Session::Known(id),
                 dress: PLAIN,
+                reader: READER,
             })
         );
         assert_eq!(
@@ -334,8 +348,11 @@ mod tests {
             wrapping: Wrapping::None,
         };
         for (query, dress) in [("&b64=1", text), ("&b64=", PLAIN), ("&b64", PLAIN), ("", PLAIN)] {
-            assert_eq!(read(&format!("EIO=3&transport=polling{query}")).unwrap().dress, dress);
+            let route = read(&format!("EIO=3&transport=polling{query}")).unwrap();
+            assert_eq!((route.dress, route.reader.form), (dress, dress.form));
+            assert!(!route.reader.decodes_twice);
         }
+        assert!(read("EIO=2&transport=polling").unwrap().reader.decodes_twice);
     }
 
     #[test]

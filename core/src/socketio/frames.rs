@@ -52,7 +52,7 @@ impl Frames {
 
     /// Queues them for a client, in its generation's form.
     pub(crate) fn send(&self, connection: &Connection, volatile: bool) {
-        let form = Form::of(connection.generation(), connection.form());
+        let form = Form::of(connection.generation(), connection.reader());
         if self.attachments.is_empty() && form.is_as_written() {
             return connection.send_frames(std::iter::once(&self.head), volatile);
         }

@@ -25,9 +25,15 @@ pub(crate) use codec::sio::MAX_NSP;
 /// Reads a packet and its arguments, for the fuzzer.
 #[cfg(any(fuzzing, test))]
 pub(crate) fn read_packet(text: &str, attachments: &[bytes::Bytes]) {
-    let Ok(packet) = codec::sio::decode(text, attachments.len()) else {
-        return;
-    };
+    for generation in crate::engine::Generation::ALL {
+        if let Ok(packet) = codec::decode(generation, text, attachments.len()) {
+            read_args(&packet, attachments);
+        }
+    }
+}
+
+#[cfg(any(fuzzing, test))]
+fn read_args(packet: &packet::Packet<'_>, attachments: &[bytes::Bytes]) {
     let (packet::Body::Event { args, .. } | packet::Body::Args(args)) = &packet.body else {
         return;
     };

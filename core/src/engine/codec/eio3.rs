@@ -46,14 +46,19 @@ pub(crate) fn decode_binary(packet: &[u8]) -> Result<Signal<'_>, Malformed> {
 /// counted as such. Nothing tells them from those of 2.x but the text; what looks like theirs and is not
 /// is what has been garbled in that very way before.
 pub(crate) fn posted(payload: String) -> Posted {
-    if payload.is_ascii() {
-        return Posted::Text(payload);
+    match decode_again(&payload) {
+        Some(decoded) => Posted::CountedInBytes(decoded),
+        None => Posted::Text(payload),
     }
-    let bytes: Option<Vec<u8>> = payload.chars().map(|byte| u8::try_from(byte).ok()).collect();
-    match bytes.map(String::from_utf8) {
-        Some(Ok(decoded)) => Posted::CountedInBytes(decoded),
-        _ => Posted::Text(payload),
+}
+
+/// Text that was encoded in UTF-8 twice; `None` where it was not, or is the same.
+pub(crate) fn decode_again(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return None;
     }
+    let bytes: Option<Vec<u8>> = text.chars().map(|byte| u8::try_from(byte).ok()).collect();
+    String::from_utf8(bytes?).ok()
 }
 
 /// The packet that begins at that byte of a text payload, and where the next one does.

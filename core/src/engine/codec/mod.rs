@@ -44,6 +44,14 @@ pub(crate) enum PayloadForm {
     Text,
 }
 
+/// What a client said of itself when it shook hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reader {
+    pub(crate) form: PayloadForm,
+    /// It encodes all text in UTF-8 twice but in payloads of bytes, and so decodes it: clients 1.0.
+    pub(crate) decodes_twice: bool,
+}
+
 /// A packet or payload that is none of its generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);

@@ -20,7 +20,7 @@ use crate::{
     cors::Verdict,
     engine::{
         Shared,
-        codec::Signal,
+        codec::{Reader, Signal},
         connection::{Connection, Request},
         driver::Life,
         generation::{Generation, Switch},
@@ -128,14 +128,18 @@ impl Shared {
         if self.is_closing() || offered.is_empty() {
             return refused(StatusCode::SERVICE_UNAVAILABLE, "handshake error", dress);
         }
+        let reader = Reader {
+            form: dress.form,
+            decodes_twice: false,
+        };
         let handshake = Handshake::new(&mut parts, generation);
-        let life = Life::reserve(self, Transport::XhrPolling, dress.form, handshake);
+        let life = Life::reserve(self, Transport::XhrPolling, reader, handshake);
         let names: Vec<_> = offered.iter().map(|transport| transport.as_str()).collect();
-        let line = generation.handshake(life.connection.id(), self.config.silence_seconds(), &names.join(","));
+        let answer = generation.handshake(life.connection.id(), self.config.silence_seconds(), &names.join(","));
         self.runtime().spawn(Carrier::new(life));
         match dress.wrapping {
-            Wrapping::Script(script) => script_answer(&script.call(&dress::string(&line)), dress),
-            Wrapping::None | Wrapping::Page => session_text(StatusCode::OK, TEXT, &line),
+            Wrapping::Script(script) => script_answer(&script.call(&dress::string(&answer)), dress),
+            Wrapping::None | Wrapping::Page => session_text(StatusCode::OK, TEXT, &answer),
         }
     }
 

@@ -434,7 +434,10 @@ impl Future for Carrier {
                 if this.hand_over() {
                     return Poll::Ready(());
                 }
-                this.answer(None);
+                // The last payload also says that it is the last.
+                if connection.ending().is_none() {
+                    this.answer(None);
+                }
             }
             if this.alarm.poll(cx, this.deadline()).is_ready() {
                 if this.lingers_until.is_some() {

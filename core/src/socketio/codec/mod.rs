@@ -12,10 +12,12 @@ pub(crate) mod scan;
 pub(crate) mod sio;
 mod v0_9;
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 
 use super::packet::{Body, Kind, Packet, PacketError};
-use crate::engine::{Frame, Generation, PayloadForm, query_parameters};
+use crate::engine::{Frame, Generation, PayloadForm, Reader, query_parameters};
 
 /// What a client is told that asks for a namespace that is not there.
 pub(crate) const INVALID_NAMESPACE: &str = "Invalid namespace";
@@ -42,7 +44,7 @@ pub(crate) enum Form {
     V0_9,
     Eio3,
     /// As [`Eio3`](Self::Eio3), with all of the JSON in ASCII: clients 1.x decode UTF-8 twice where a
-    /// payload is text, and nothing tells them from those of 2.x.
+    /// payload is text, and nothing tells them from those of 2.x; those of 1.0 always do.
     Eio3InAscii,
     /// As `sio` writes them.
     Eio4,
@@ -51,12 +53,12 @@ pub(crate) enum Form {
 impl Form {
     pub(crate) const ALL: [Self; 4] = [Self::V0_9, Self::Eio3, Self::Eio3InAscii, Self::Eio4];
 
-    pub(crate) fn of(generation: Generation, polls: PayloadForm) -> Self {
-        match (generation, polls) {
-            (Generation::V0_9, _) => Self::V0_9,
-            (Generation::Eio3, PayloadForm::Any) => Self::Eio3,
-            (Generation::Eio3, PayloadForm::Text) => Self::Eio3InAscii,
-            (Generation::Eio4, _) => Self::Eio4,
+    pub(crate) fn of(generation: Generation, reader: Reader) -> Self {
+        match generation {
+            Generation::V0_9 => Self::V0_9,
+            Generation::Eio3 if reader.decodes_twice || reader.form == PayloadForm::Text => Self::Eio3InAscii,
+            Generation::Eio3 => Self::Eio3,
+            Generation::Eio4 => Self::Eio4,
         }
     }
 
@@ -96,7 +98,9 @@ fn in_ascii(head: &Frame) -> Frame {
     for unit in json.encode_utf16() {
         match u8::try_from(unit).map(char::from) {
             Ok(character) if character.is_ascii() => ascii.push(character),
-            _ => ascii.push_str(&format!("\\u{unit:04x}")),
+            _ => {
+                let _ = write!(ascii, "\\u{unit:04x}");
+            }
         }
     }
     Frame::text(&ascii)

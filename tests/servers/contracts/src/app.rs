@@ -133,11 +133,13 @@ struct WhoAmI {
 
 fn whoami(socket: &Socket, auth: Value) -> WhoAmI {
     let handshake = socket.handshake();
+    // Clients 1.0 send a 2, and are of the same generation as those that send a 3.
+    let in_query = handshake.query_value("EIO").and_then(|number| number.parse().ok());
     WhoAmI {
         id: socket.id().clone(),
         nsp: socket.namespace().path().to_owned(),
         transport: socket.transport().as_str(),
-        protocol: handshake.generation().protocol(),
+        protocol: in_query.unwrap_or_else(|| handshake.generation().protocol()),
         query: handshake
             .query_values()
             .map(|(name, value)| (name.into_owned(), value.into_owned()))

@@ -16,7 +16,7 @@ use super::{
     wire::{End, Wire},
 };
 use crate::engine::{
-    codec::PayloadForm,
+    codec::{Malformed, PayloadForm, Signal},
     connection::{Connection, Fill, Request},
     driver::{Alarm, Life, ROUNDS, Received, Turn},
     outbox::Outbox,
@@ -195,10 +195,18 @@ fn in_form(connection: &Connection, form: PayloadForm, outbox: Outbox) -> Outbox
 fn receive(life: &mut Life, cx: &mut Context<'_>, event: &Event<'_>) -> Received {
     let generation = life.connection.generation();
     let signal = match event {
+        Event::Text(packet) if life.connection.reader().decodes_twice => {
+            let decoded = generation.decode_again(packet);
+            return take(life, cx, generation.decode(decoded.as_deref().unwrap_or(packet)));
+        }
         Event::Text(packet) => generation.decode(packet),
         Event::Binary(packet) => generation.decode_binary(packet),
         Event::Ping(_) | Event::Pong | Event::Close(_) => return Received::GoOn,
     };
+    take(life, cx, signal)
+}
+
+fn take(life: &mut Life, cx: &mut Context<'_>, signal: Result<Signal<'_>, Malformed>) -> Received {
     match signal {
         Ok(signal) => life.receive(cx, &signal),
         Err(malformed) => life.receive_malformed(malformed, CloseReason::ParseError),

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     engine::{
         Shared,
-        codec::{PayloadForm, Signal, frame::Frame},
+        codec::{PayloadForm, Reader, Signal, frame::Frame},
         connection::{Connection, Request},
         driver::Life,
         generation::Generation,
@@ -47,7 +47,7 @@ pub struct Ticket {
 
 #[derive(Debug)]
 pub(crate) enum Purpose {
-    Begin(Handshake, PayloadForm),
+    Begin(Handshake, Reader),
     Upgrade(Connection, PayloadForm),
     /// Carry the client from now on, by that transport.
     TakeOver(Connection, Transport),
@@ -110,7 +110,10 @@ impl Ticket {
         let Self { server, purpose } = self;
         let mut wire = Wire::new(io, server.config.max_payload);
         let (life, form) = match purpose {
-            Purpose::Begin(handshake, form) => (Life::begin(&server, Transport::WebSocket, form, handshake), form),
+            Purpose::Begin(handshake, reader) => {
+                let life = Life::begin(&server, Transport::WebSocket, reader, handshake);
+                (life, reader.form)
+            }
             Purpose::Upgrade(connection, form) => {
                 let upgrade = timeout(server.config.upgrade_timeout, probe(&mut wire, &connection));
                 match upgrade.await.unwrap_or(Err(End::Refused)) {
@@ -124,13 +127,11 @@ impl Ticket {
             Purpose::TakeOver(connection, transport) => {
                 let (take_over, life) = oneshot::channel();
                 connection.request(Request::TakeOver(transport, take_over));
-                match life.await {
-                    Ok(life) => (life, PayloadForm::Any),
-                    Err(_) => {
-                        refuse(wire, connection.generation().control(&Signal::Close)).await;
-                        return None;
-                    }
-                }
+                let Ok(life) = life.await else {
+                    refuse(wire, connection.generation().control(&Signal::Close)).await;
+                    return None;
+                };
+                (life, PayloadForm::Any)
             }
             Purpose::UnknownSession(generation) => {
                 refuse(wire, generation.control(&Signal::Close)).await;
