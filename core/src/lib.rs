@@ -5,6 +5,7 @@ mod client_bundle;
 mod cors;
 pub mod engine;
 mod error;
+mod flash_policy;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 #[allow(missing_docs, clippy::missing_panics_doc, reason = "for fuzzers only")]
@@ -20,6 +21,7 @@ pub use self::{
     cors::Cors,
     engine::{CloseReason, Generation, ResponseBody, Sid, Ticket, Transport},
     error::{AckError, EventError, Failure, FailureKind, Refusal, Rejection},
+    flash_policy::serve_flash_policy,
     handshake::{Handshake, PeerAddr},
     headers::Headers,
     server::{SocketIo, SocketIoBuilder},

@@ -139,9 +139,7 @@ fn echo() -> (SocketIo, Log) {
         io.of(path)
             .on("echo", async |socket: Socket, args: RawArgs| socket.emit("echo", args))
             .on("echo-ack", async |args: RawArgs| Ack(args))
-            .on("message", async |socket: Socket, args: RawArgs| {
-                socket.emit("message", args)
-            })
+            .on("message", async |socket: Socket, args: RawArgs| socket.send(args))
             .on("kick", async |socket: Socket| socket.disconnect())
             .on("close", async |socket: Socket| socket.close())
             .on_disconnect(async |socket: Socket, State(log): State<Log>, why: DisconnectReason| {

@@ -81,7 +81,7 @@ impl<'a> Emitter<'a> {
     /// ```
     pub fn emit(self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
         let frames = Frames::event(self.socket.path(), None, event, &args)?;
-        self.socket.send(frames, self.volatile)
+        self.socket.send_frames(frames, self.volatile)
     }
 
     /// As [`Socket::emit_with_ack`]. Never volatile, since an answer is waited for.

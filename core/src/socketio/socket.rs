@@ -209,7 +209,23 @@ impl Socket {
     /// ```
     pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
         let frames = Frames::event(self.path(), None, event, &args)?;
-        self.send(frames, false)
+        self.send_frames(frames, false)
+    }
+
+    /// Sends a `message`, as clients do with `send`: `emit("message", args)`. Clients before 1.0, which
+    /// have messages beside events, get text as text and one other value as JSON.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
+    ///
+    /// ```
+    /// use tower_socketio::{RawArgs, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("message", async |socket: Socket, args: RawArgs| socket.send(args));
+    /// ```
+    pub fn send(&self, args: impl EmitArgs) -> Result<(), EncodeError> {
+        self.emit("message", args)
     }
 
     /// Sends an event and waits for the client's ack: until the client leaves, or for as long as
@@ -558,7 +574,7 @@ impl Socket {
 
     pub(crate) fn send_ack(&self, id: u64, args: &impl EmitArgs) -> Result<(), EncodeError> {
         let frames = Frames::ack(self.path(), id, args)?;
-        self.send(frames, false)
+        self.send_frames(frames, false)
     }
 
     /// A broadcast's frames, for a socket that is connected.
@@ -619,7 +635,7 @@ impl Socket {
         AckFuture::sent(self.clone(), id, answer, timeout)
     }
 
-    pub(super) fn send(&self, frames: Frames, volatile: bool) -> Result<(), EncodeError> {
+    pub(super) fn send_frames(&self, frames: Frames, volatile: bool) -> Result<(), EncodeError> {
         let frames = self.admit(frames)?;
         self.queue(frames, volatile);
         Ok(())

@@ -3,7 +3,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    body::{MessageBody, SizedStream},
+    body::{BodyStream, MessageBody, SizedStream},
     error::{ErrorBadRequest, PayloadError},
     http::{
         StatusCode,
@@ -49,8 +49,12 @@ pub(crate) fn response(response: http::Response<ResponseBody>) -> HttpResponse {
         .headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok());
-    let length = told.unwrap_or(body.size_hint().lower());
-    head(parts, SizedStream::new(length, body.into_data_stream()))
+    let length = told.or(body.size_hint().exact());
+    let pieces = body.into_data_stream();
+    match length {
+        Some(length) => head(parts, SizedStream::new(length, pieces)),
+        None => head(parts, BodyStream::new(pieces)),
+    }
 }
 
 /// The same with that body, and all headers but the length: actix-web has it from the body, and

@@ -82,9 +82,7 @@ fn handlers(io: &SocketIo, path: &str) {
             Ack(collected(&socket, std::mem::take))
         })
         .on("burst", burst)
-        .on("message", async |socket: Socket, args: RawArgs| {
-            socket.emit("message", args)
-        })
+        .on("message", async |socket: Socket, args: RawArgs| socket.send(args))
         .on_disconnect(async |socket: Socket| {
             for room in socket.rooms().iter().filter(|room| *room != socket.id()) {
                 socket.to(room).emit("left", socket.id())?;
