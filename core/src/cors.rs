@@ -220,9 +220,9 @@ impl Cors {
 
     /// Whether pages of allowed other origins may send cookies and read the answer. Default: false.
     ///
-    /// Clients of version 0.9 always ask for it across origins, and newer ones when their
-    /// `withCredentials` is set; their browsers reject the answer without it. A WebSocket carries
-    /// cookies either way.
+    /// Newer clients ask for it when their `withCredentials` is set; their browsers reject the answer
+    /// without it. Clients before 1.0 always ask, and are always told so. A WebSocket carries cookies
+    /// either way.
     ///
     /// ```
     /// use tower_socketio::Cors;
