@@ -1,8 +1,6 @@
 //! Clients before 1.0: handshake, polls, streams, WebSockets and the changes between them, packets, acks
 //! and endings, in virtual time.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::Method;
 use http_body_util::{BodyExt as _, Full};
@@ -437,7 +435,9 @@ async fn jsonp_wraps_payloads_in_scripts_and_reads_forms() {
     assert_eq!(get(&io, &tail("12")).await, r#"io.j[12]("3:::a b\r\n\u2028");"#);
     assert_eq!(get(&io, &tail("alert(1)")).await, r#"io.j[0]("8::");"#);
     assert_eq!(get(&io, "/1/jsonp-polling/unknown?i=1").await, r#"io.j[1]("7:::1+0");"#);
-    assert_eq!(call(&io, Method::POST, &tail("0"), &[], "d=3:::a").await.0, 400);
+    call(&io, Method::POST, &tail("0"), &[], "d=3%3A%3A%3Aas+it+is").await;
+    assert_eq!(get(&io, &tail("0")).await, r#"io.j[0]("3:::as it is");"#);
+    assert_eq!(call(&io, Method::POST, &tail("0"), &[], "d=%223:::a").await.0, 400);
 }
 
 #[tokio::test(start_paused = true)]
@@ -465,6 +465,7 @@ async fn an_endless_page_brings_every_packet_and_heartbeats() {
     }
     poller.posted(r#"5:::{"name":"kick"}"#).await;
     assert_eq!(piece().await.unwrap(), r#"<script>_("0::");</script>"#);
+    assert_eq!(piece().await.unwrap(), r#"<script>_("7:::1+0");</script>"#);
     assert_eq!(piece().await, None);
     assert_eq!(log.take(), ["/ server namespace disconnect"]);
     let page = get(&io, &format!("/1/htmlfile/{sid}")).await;
@@ -559,7 +560,8 @@ async fn who_is_kicked_is_told_and_the_session_ends() {
             None => poller.get().await,
         };
         assert_eq!(told, "0::");
-        assert_eq!(poller.get().await, "7:::1+0");
+        let (status, _) = call(&io, Method::GET, &poller.tail, &[], "").await;
+        assert_eq!(status, 400);
     }
 }
 
@@ -572,8 +574,17 @@ async fn who_is_closed_on_comes_back_by_itself() {
     let poller = Poller::open(&io).await;
     let held = poller.open_get().await;
     poller.posted(r#"5:::{"name":"close"}"#).await;
-    assert_eq!(answer(held).await.body, "7:::1+0");
-    assert_eq!(log.take(), ["/ forced close", "/ forced close"]);
+    assert_eq!(answer(held).await.status, 400);
+    assert_eq!(poller.get().await, "7:::1+0");
+    // What is queued goes out first.
+    let poller = Poller::open(&io).await;
+    let held = poller.open_get().await;
+    let last = [r#"5:::{"name":"echo"}"#, r#"5:::{"name":"close"}"#];
+    poller.posted(&framed(&last)).await;
+    assert_eq!(answer(held).await.body, framed(&[last[0], "8::"]));
+    let (status, _) = call(&io, Method::GET, &poller.tail, &[], "").await;
+    assert_eq!(status, 400);
+    assert_eq!(log.take(), ["/ forced close"; 3]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -731,7 +742,7 @@ async fn rooms_middleware_and_refusals_are_those_of_all_clients() {
 
     let refused = Poller::open(&io).await;
     assert_eq!(refused.get().await, "7:::2");
-    tokio::time::timeout(Duration::from_secs(46), async { while refused.get().await == "8::" {} })
-        .await
-        .expect("who joined nothing is let go");
+    let start = tokio::time::Instant::now();
+    while call(&io, Method::GET, &refused.tail, &[], "").await == (200, "8::".to_owned()) {}
+    assert_eq!(start.elapsed().as_secs(), 45, "who joined nothing is let go");
 }

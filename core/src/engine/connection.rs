@@ -324,6 +324,10 @@ impl Connection {
         outbox
     }
 
+    pub(super) fn has_queued(&self) -> bool {
+        !self.lock().outbox.is_empty()
+    }
+
     /// Takes the first of what is queued, as [`take_outbox`](Self::take_outbox) takes all.
     pub(super) fn take_first(&self) -> Outbox {
         let mut state = self.lock();

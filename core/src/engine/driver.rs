@@ -14,7 +14,7 @@ use std::{
 use super::{
     Client, Flow, Message, Shared,
     activity::Active,
-    codec::{Reader, Signal},
+    codec::{PayloadForm, Reader, Signal},
     conn::{Conn, Step},
     connection::Connection,
     generation::Switch,
@@ -31,6 +31,8 @@ pub(super) const ROUNDS: usize = 16;
 pub(super) struct Life {
     pub(super) connection: Connection,
     pub(super) conn: Conn,
+    /// What a WebSocket that carries it may hold.
+    pub(super) form: PayloadForm,
     /// The clock says that an open poll is to be answered, if only with a noop.
     pub(super) release_poll: bool,
     server: Arc<Shared>,
@@ -97,6 +99,7 @@ impl Life {
         Box::new(Self {
             conn: Conn::new(now(), connection.profile().heartbeat, server.config.timing()),
             connection,
+            form: reader.form,
             release_poll: false,
             server: server.clone(),
             active: Some(server.activity.begin()),

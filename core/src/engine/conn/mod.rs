@@ -42,34 +42,39 @@ pub(crate) struct Timing {
 #[derive(Debug)]
 pub(crate) struct Conn {
     heartbeat: Heartbeat,
-    /// When to release the open poll.
-    release_at: Option<Instant>,
-    /// A second transport is probed: then it is released again and again.
-    is_upgrading: bool,
+    release: Release,
     /// Since when nothing is read because the application is busy.
     stalled_since: Option<Instant>,
+}
+
+/// When the open poll is to be released.
+#[derive(Debug)]
+enum Release {
+    Never,
+    At(Instant),
+    /// A second transport is probed: again and again.
+    Upgrading(Instant),
 }
 
 impl Conn {
     pub(crate) fn new(now: Instant, asks: Asks, timing: Timing) -> Self {
         Self {
             heartbeat: Heartbeat::new(now, asks, timing),
-            release_at: None,
-            is_upgrading: false,
+            release: Release::Never,
             stalled_since: None,
         }
     }
 
     /// Another transport carries the client from now on, in a generation where that may be any.
     pub(crate) fn handle_switch(&mut self, now: Instant, polls: bool) {
-        self.release_at = None;
+        self.release = Release::Never;
         self.heartbeat.handle_switch(now, polls);
     }
 
     /// A poll came, which is a sign of life in such a generation, and is to be released after a while.
     pub(crate) fn handle_poll(&mut self, now: Instant) {
         self.heartbeat.handle_activity(now);
-        self.release_at = Some(now + self.heartbeat.interval());
+        self.release = Release::At(now + self.heartbeat.interval());
     }
 
     /// A packet came over the transport in use.
@@ -95,23 +100,21 @@ impl Conn {
 
     /// A WebSocket began to probe. `false`: one does already, the newcomer is refused.
     pub(crate) fn handle_probe(&mut self, now: Instant) -> bool {
-        if self.is_upgrading {
+        if self.is_upgrading() {
             return false;
         }
-        self.release_at = Some(now);
-        self.is_upgrading = true;
+        self.release = Release::Upgrading(now);
         true
     }
 
     /// The probing WebSocket was accepted as the transport, or is gone.
     pub(crate) fn handle_probe_end(&mut self) {
-        self.release_at = None;
-        self.is_upgrading = false;
+        self.release = Release::Never;
     }
 
     /// Whether a WebSocket probes.
     pub(crate) fn is_upgrading(&self) -> bool {
-        self.is_upgrading
+        matches!(self.release, Release::Upgrading(_))
     }
 
     /// The application can take no more: nothing is read until [`handle_resume`](Self::handle_resume).
@@ -128,9 +131,16 @@ impl Conn {
 
     /// A deadline of [`poll_timeout`](Self::poll_timeout) may have passed.
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Step {
-        if self.release_at.is_some_and(|at| at <= now) {
-            self.release_at = self.is_upgrading.then(|| now + RELEASE_EVERY);
-            return Step::ReleasePoll;
+        match self.release {
+            Release::At(at) if at <= now => {
+                self.release = Release::Never;
+                return Step::ReleasePoll;
+            }
+            Release::Upgrading(at) if at <= now => {
+                self.release = Release::Upgrading(now + RELEASE_EVERY);
+                return Step::ReleasePoll;
+            }
+            Release::Never | Release::At(_) | Release::Upgrading(_) => {}
         }
         self.heartbeat.handle_timeout(now, self.stalled_since.is_some())
     }
@@ -138,7 +148,11 @@ impl Conn {
     /// When to call [`handle_timeout`](Self::handle_timeout), at the latest.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let heartbeat = self.heartbeat.deadline(self.stalled_since.is_some());
-        heartbeat.into_iter().chain(self.release_at).min()
+        let release = match self.release {
+            Release::Never => None,
+            Release::At(at) | Release::Upgrading(at) => Some(at),
+        };
+        heartbeat.into_iter().chain(release).min()
     }
 }
 

@@ -164,7 +164,7 @@ impl Shared {
                 }
                 match polling::poll(connection, transport, dress.form).await {
                     Ok(payload) => payload_answer(connection.generation(), payload, dress),
-                    Err(polling::Refused) => session_unknown(connection.generation(), dress),
+                    Err(polling::Refused) => bad_request(),
                 }
             }
             Method::POST if !connection.transport().is_websocket() => {

@@ -34,7 +34,7 @@ pub(crate) struct Script {
 pub(crate) enum Function {
     /// `___eio[0]`: newlines are escaped, and what looks like an escaped one.
     Eio,
-    /// `io.j[0]`: the payload is a JSON string.
+    /// `io.j[0]`: the payload is a JSON string, or, of the oldest clients, stands as it is.
     IoJ,
 }
 
@@ -73,7 +73,9 @@ impl Wrapping {
                 let field = route::parameter(&body, "d")?;
                 match script.function {
                     Function::Eio => Some(unescape(&field)),
-                    Function::IoJ => serde_json::from_str(&field).ok(),
+                    Function::IoJ if field.starts_with('"') => serde_json::from_str(&field).ok(),
+                    // As clients 0.7 write it; no payload begins with a quotation mark.
+                    Function::IoJ => Some(field.into_owned()),
                 }
             }
         }
@@ -171,7 +173,8 @@ mod tests {
         let unwrap = |function, form: &str| script(function, 0).unwrap(form.to_owned());
         assert_eq!(unwrap(Function::Eio, "d=1%3A6").as_deref(), Some("1:6"));
         assert_eq!(unwrap(Function::IoJ, "d=%222::%22").as_deref(), Some("2::"));
-        assert_eq!(unwrap(Function::IoJ, "d=2::"), None);
+        assert_eq!(unwrap(Function::IoJ, "d=2%3A%3A").as_deref(), Some("2::"));
+        assert_eq!(unwrap(Function::IoJ, "d=%222::"), None);
     }
 
     proptest! {

@@ -34,6 +34,9 @@ const PACKETS_A_TURN: usize = 64;
 /// How long a closed connection waits for the client's next poll, to tell it so. As the reference.
 const LINGER: Duration = Duration::from_secs(30);
 
+/// How long a stream that the server closes goes on, so that the answer to a POST is there first.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// A request that the protocol forbids, or whose session ended before it was answered.
 #[derive(Debug)]
 pub(crate) struct Refused;
@@ -441,6 +444,8 @@ impl Future for Carrier {
             }
             if this.alarm.poll(cx, this.deadline()).is_ready() {
                 if this.lingers_until.is_some() {
+                    // Nobody notices the end of a stream.
+                    this.answer(Some(&Signal::Close));
                     return Poll::Ready(());
                 }
                 continue;
@@ -465,19 +470,46 @@ impl Carrier {
     fn end(&mut self, reason: Option<CloseReason>) -> bool {
         self.post = None;
         self.take_over = None;
-        if self.outlet.is_some() {
-            let by_client = reason == Some(CloseReason::TransportClose);
-            self.answer(Some(if by_client { &Signal::Noop } else { &Signal::Close }));
-            return true;
-        }
         let by_server = matches!(
             reason,
             Some(CloseReason::ForcedClose | CloseReason::ForcedServerClose | CloseReason::ServerShuttingDown)
         );
-        if let Some(life) = self.life.as_mut().filter(|_| by_server) {
-            life.linger();
-            self.lingers_until.get_or_insert_with(|| now() + LINGER);
+        let by_client = reason == Some(CloseReason::TransportClose);
+        let Some(life) = &mut self.life else {
+            return true;
+        };
+        let has_queued = life.connection.has_queued();
+        let may_linger = match (life.connection.profile().switch, &self.outlet) {
+            (_, None) => true,
+            (Switch::Probe, Some(_)) => {
+                self.answer(Some(if by_client { &Signal::Noop } else { &Signal::Close }));
+                false
+            }
+            // Its next poll is refused: a client that is told that its session is unknown says goodbye, and,
+            // while it posts, to its next session.
+            (Switch::Newest, Some(Outlet::Poll(..))) if has_queued || by_client => {
+                self.answer(Some(&Signal::Noop));
+                true
+            }
+            (Switch::Newest, Some(Outlet::Poll(..))) => {
+                self.outlet = None;
+                false
+            }
+            (Switch::Newest, Some(Outlet::Stream(_))) => {
+                if has_queued {
+                    self.answer(Some(&Signal::Noop));
+                }
+                true
+            }
+        };
+        if !(by_server && may_linger) {
+            return true;
         }
-        !by_server
+        let lingers = if self.outlet.is_some() { PAUSE } else { LINGER };
+        if let (None, Some(life)) = (self.lingers_until, &mut self.life) {
+            life.linger();
+            self.lingers_until = Some(now() + lingers);
+        }
+        false
     }
 }

@@ -36,17 +36,15 @@ pub(super) struct Carrier<IO> {
     wire: Option<Wire<IO>>,
     /// Bytes of the outbox that the wire has and has not written.
     taken: usize,
-    form: PayloadForm,
     alarm: Alarm,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Carrier<IO> {
-    pub(super) fn new(life: Box<Life>, wire: Wire<IO>, form: PayloadForm) -> Self {
+    pub(super) fn new(life: Box<Life>, wire: Wire<IO>) -> Self {
         Self {
             life: Some(life),
             wire: Some(wire),
             taken: 0,
-            form,
             alarm: Alarm::default(),
         }
     }
@@ -66,14 +64,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Carrier<IO> {
     }
 
     /// The server has closed the connection: what is queued still goes out.
-    fn finish(&mut self, connection: &Connection) -> Poll<Option<(Wire<IO>, End)>> {
+    fn finish(&mut self, connection: &Connection, form: PayloadForm) -> Poll<Option<(Wire<IO>, End)>> {
         let end = match connection.ending() {
             // A client that does not read, or talks nonsense.
             Some(CloseReason::TransportError) => End::Lost,
             _ => End::Refused,
         };
         Poll::Ready(self.wire.take().map(|mut wire| {
-            for frame in in_form(connection, self.form, connection.take_outbox()).iter() {
+            for frame in in_form(connection, form, connection.take_outbox()).iter() {
                 wire.push(frame.clone());
             }
             (wire, end)
@@ -126,7 +124,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
             if wire.is_flushed() {
                 let outbox = life.connection.take_outbox();
                 this.taken = outbox.bytes();
-                wire.send(in_form(&life.connection, this.form, outbox));
+                wire.send(in_form(&life.connection, life.form, outbox));
             }
             let writable = match wire.poll_flush(cx) {
                 Poll::Ready(Ok(())) => {
@@ -140,8 +138,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
                 Poll::Pending => false,
             };
             if turn == Turn::Closed {
-                let connection = life.connection.clone();
-                return this.finish(&connection);
+                let (connection, form) = (life.connection.clone(), life.form);
+                return this.finish(&connection, form);
             }
             if left == 0 {
                 break;

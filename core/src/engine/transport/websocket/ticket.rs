@@ -109,15 +109,15 @@ impl Ticket {
     {
         let Self { server, purpose } = self;
         let mut wire = Wire::new(io, server.config.max_payload);
-        let (life, form) = match purpose {
-            Purpose::Begin(handshake, reader) => {
-                let life = Life::begin(&server, Transport::WebSocket, reader, handshake);
-                (life, reader.form)
-            }
+        let life = match purpose {
+            Purpose::Begin(handshake, reader) => Life::begin(&server, Transport::WebSocket, reader, handshake),
             Purpose::Upgrade(connection, form) => {
                 let upgrade = timeout(server.config.upgrade_timeout, probe(&mut wire, &connection));
                 match upgrade.await.unwrap_or(Err(End::Refused)) {
-                    Ok(life) => (life, form),
+                    Ok(mut life) => {
+                        life.form = form;
+                        life
+                    }
                     Err(end) => {
                         wire.end(end).await;
                         return None;
@@ -131,14 +131,14 @@ impl Ticket {
                     refuse(wire, connection.generation().control(&Signal::Close)).await;
                     return None;
                 };
-                (life, PayloadForm::Any)
+                life
             }
             Purpose::UnknownSession(generation) => {
                 refuse(wire, generation.control(&Signal::Close)).await;
                 return None;
             }
         };
-        Some(Carrier::new(life, wire, form))
+        Some(Carrier::new(life, wire))
     }
 }
 
