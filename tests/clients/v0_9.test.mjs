@@ -61,7 +61,9 @@ class Poller {
 
   /** The next packet that is no answer to an idle poll. */
   async next() {
+    const deadline = performance.now() + 2 * PATIENCE_MS;
     while (this.packets.length === 0) {
+      assert.ok(performance.now() < deadline, 'polled in vain for a packet');
       const reply = await this.get();
       assert.equal(reply.status, 200, reply.text);
       this.packets.push(...unframed(reply.text).filter((packet) => packet !== '8::'));
@@ -162,8 +164,10 @@ describeServers('Socket.IO 0.9', { contract: 'app', env, mayPanic: true, concurr
       assert.equal((await older).text, '8::');
       reply.catch(() => {});
       outgoing.destroy();
-      await new Promise((resolve) => setTimeout(resolve, 100)); // the server has to notice
-      await poller.alive();
+      const newest = poller.get();
+      await new Promise((resolve) => setTimeout(resolve, 100)); // it has to be there before the answer is
+      await poller.send('3:::text');
+      assert.equal((await newest).text, '3:::text');
     });
 
     it('jsonp-polling: answers are scripts, POSTs are forms', async () => {
@@ -214,7 +218,7 @@ describeServers('Socket.IO 0.9', { contract: 'app', env, mayPanic: true, concurr
       outgoing.destroy();
       await within((async () => {
         while ((await post('2::')).status === 200) await new Promise((resolve) => setTimeout(resolve, 50));
-      })(), 'the session to end with its page');
+      })(), 'the session to end with its page', 15_000); // actix-web finds out by its second heartbeat
     });
 
     for (const transport of ['websocket', 'flashsocket']) {
