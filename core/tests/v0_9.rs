@@ -331,6 +331,56 @@ async fn a_client_that_posts_is_alive() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_may_post_while_it_posts() {
+    let log = Log::default();
+    let gate = kit::Gate::closed();
+    let io = SocketIo::builder()
+        .state(log.clone())
+        .state(gate.clone())
+        .max_handlers(1)
+        .max_pending_bytes(1)
+        .build();
+    io.of("/").on(
+        "say",
+        async |State(log): State<Log>, State(gate): State<kit::Gate>, Data(text): Data<String>| {
+            gate.pass().await;
+            log.add(text);
+        },
+    );
+    let poller = Poller::open(&io).await;
+    let say = |text: &str| format!(r#"5:::{{"name":"say","args":["{text}"]}}"#);
+    let first = framed(&[&say("a"), &say("b"), &say("c")]);
+    let mut posts = Vec::new();
+    for payload in [&*first, "2::", &say("d"), &say("e"), &say("f")] {
+        let (poller, payload) = (poller.clone(), payload.to_owned());
+        posts.push(tokio::spawn(async move { poller.post(&payload).await.0 }));
+        idle().await;
+    }
+    // The client waits for none of the answers: one more is too many, as from whoever fills memory.
+    assert_eq!(posts.pop().unwrap().await.unwrap(), 400);
+    assert_eq!(io.clients_count(), 0);
+    gate.admit(2);
+    idle().await;
+    assert_eq!(log.take(), ["a", "b"]);
+
+    let poller = Poller::open(&io).await;
+    let busy = {
+        let (poller, first) = (poller.clone(), first.clone());
+        tokio::spawn(async move { poller.post(&first).await.0 })
+    };
+    idle().await;
+    let heartbeat = {
+        let poller = poller.clone();
+        tokio::spawn(async move { poller.post("2::").await.0 })
+    };
+    idle().await;
+    gate.admit(3);
+    assert_eq!((busy.await.unwrap(), heartbeat.await.unwrap()), (200, 200));
+    idle().await;
+    assert_eq!(log.take(), ["a", "b", "c"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_newer_poll_replaces_the_older() {
     let (io, log) = echo();
     let poller = Poller::open(&io).await;

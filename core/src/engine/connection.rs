@@ -297,8 +297,8 @@ impl Connection {
         drop(left);
     }
 
-    pub(super) fn open_request(&self, kind: RequestKind) -> Result<(), Overlap> {
-        self.lock().exchange.open(kind)
+    pub(super) fn open_request(&self, kind: RequestKind, at_most: u8) -> Result<(), Overlap> {
+        self.lock().exchange.open(kind, at_most)
     }
 
     pub(super) fn close_request(&self, kind: RequestKind) {

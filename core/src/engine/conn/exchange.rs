@@ -1,13 +1,13 @@
-//! Which HTTP requests of a polling client are open: at most one GET and one POST at a time.
+//! Which HTTP requests of a polling client are open: at most one GET, and in most generations one POST.
 
-/// The open requests of one client. A second one of a kind breaks the protocol.
+/// The open requests of one client. More of a kind than may be open break the protocol.
 #[derive(Debug, Default)]
 pub(crate) struct Exchange {
-    polling: bool,
-    posting: bool,
+    polls: u8,
+    posts: u8,
 }
 
-/// The client opened a request while it had one of the kind open.
+/// The client opened a request while it had enough of the kind open.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Overlap;
 
@@ -19,23 +19,23 @@ pub(crate) enum RequestKind {
 }
 
 impl Exchange {
-    pub(crate) fn open(&mut self, kind: RequestKind) -> Result<(), Overlap> {
+    pub(crate) fn open(&mut self, kind: RequestKind, at_most: u8) -> Result<(), Overlap> {
         let open = self.slot(kind);
-        if *open {
+        if *open >= at_most {
             return Err(Overlap);
         }
-        *open = true;
+        *open += 1;
         Ok(())
     }
 
     pub(crate) fn close(&mut self, kind: RequestKind) {
-        *self.slot(kind) = false;
+        *self.slot(kind) -= 1;
     }
 
-    fn slot(&mut self, kind: RequestKind) -> &mut bool {
+    fn slot(&mut self, kind: RequestKind) -> &mut u8 {
         match kind {
-            RequestKind::Poll => &mut self.polling,
-            RequestKind::Post => &mut self.posting,
+            RequestKind::Poll => &mut self.polls,
+            RequestKind::Post => &mut self.posts,
         }
     }
 }
@@ -45,14 +45,17 @@ mod tests {
     use super::{RequestKind::*, *};
 
     #[test]
-    fn a_second_request_of_a_kind_overlaps_until_the_first_is_closed() {
+    fn one_request_too_many_of_a_kind_overlaps_until_another_is_closed() {
         let mut exchange = Exchange::default();
         for (kind, other) in [(Poll, Post), (Post, Poll)] {
-            assert_eq!(exchange.open(kind), Ok(()));
-            assert_eq!(exchange.open(kind), Err(Overlap));
-            assert_eq!(exchange.open(other), Ok(()));
+            assert_eq!(exchange.open(kind, 1), Ok(()));
+            assert_eq!(exchange.open(kind, 1), Err(Overlap));
+            assert_eq!(exchange.open(other, 1), Ok(()));
+            assert_eq!(exchange.open(kind, 2), Ok(()));
+            assert_eq!(exchange.open(kind, 2), Err(Overlap));
             exchange.close(kind);
-            assert_eq!(exchange.open(kind), Ok(()));
+            exchange.close(kind);
+            assert_eq!(exchange.open(kind, 1), Ok(()));
             exchange.close(kind);
             exchange.close(other);
         }

@@ -5,6 +5,7 @@
 //! (statuses, headers, limits) are [`http`](super::super::http)'s.
 
 use std::{
+    collections::VecDeque,
     pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -36,6 +37,9 @@ const LINGER: Duration = Duration::from_secs(30);
 
 /// How long a stream that the server closes goes on, so that the answer to a POST is there first.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// How many POSTs of a client may be open at a time, where that is not one.
+const POSTS_AT_A_TIME: u8 = 4;
 
 /// A request that the protocol forbids, or whose session ended before it was answered.
 #[derive(Debug)]
@@ -118,7 +122,7 @@ pub(crate) fn stream(connection: &Connection, transport: Transport) -> Reader {
 #[derive(Debug)]
 pub(crate) struct Post<'a>(OpenRequest<'a>);
 
-/// A client begins to post; refused while an earlier POST is open.
+/// A client begins to post; refused while it has too many POSTs open.
 pub(crate) fn post(connection: &Connection) -> Result<Post<'_>, Refused> {
     OpenRequest::new(connection, RequestKind::Post).map(Post)
 }
@@ -150,7 +154,12 @@ struct OpenRequest<'a> {
 
 impl<'a> OpenRequest<'a> {
     fn new(connection: &'a Connection, kind: RequestKind) -> Result<Self, Refused> {
-        match connection.open_request(kind) {
+        let at_most = match (kind, connection.profile().switch) {
+            // A heartbeat is answered whatever else is being posted.
+            (RequestKind::Post, Switch::Newest) => POSTS_AT_A_TIME,
+            _ => 1,
+        };
+        match connection.open_request(kind, at_most) {
             Ok(()) => Ok(Self {
                 connection,
                 kind,
@@ -182,7 +191,7 @@ pub(crate) struct Carrier {
     /// `None` once a WebSocket has taken over.
     life: Option<Box<Life>>,
     outlet: Option<Outlet>,
-    post: Option<Packets>,
+    posts: VecDeque<Packets>,
     take_over: Option<(Transport, oneshot::Sender<Box<Life>>)>,
     /// Set when the connection has ended and only waits for a poll to say so.
     lingers_until: Option<Instant>,
@@ -261,12 +270,23 @@ struct Packets {
     done: oneshot::Sender<()>,
 }
 
+/// The first POST is handled.
+fn accept_first(posts: &mut VecDeque<Packets>) {
+    if let Some(post) = posts.pop_front() {
+        // An error is a client that did not wait for the answer.
+        let _ = post.done.send(());
+    }
+    if posts.is_empty() {
+        *posts = VecDeque::new();
+    }
+}
+
 impl Carrier {
     pub(in crate::engine) fn new(life: Box<Life>) -> Self {
         Self {
             life: Some(life),
             outlet: None,
-            post: None,
+            posts: VecDeque::new(),
             take_over: None,
             lingers_until: None,
             alarm: Alarm::default(),
@@ -289,7 +309,7 @@ impl Carrier {
                 };
             }
             Request::Post(payload, done) => {
-                self.post = Some(Packets {
+                self.posts.push_back(Packets {
                     payload,
                     handled: 0,
                     done,
@@ -311,20 +331,28 @@ impl Carrier {
     /// Handles what was posted, as far as there is room for the answers; `false` when it should be
     /// called again after the others' turn.
     fn handle_packets(&mut self, cx: &mut Context<'_>) -> bool {
-        let (Some(life), Some(mut post)) = (&mut self.life, self.post.take()) else {
+        let Self {
+            life: Some(life),
+            posts,
+            outlet,
+            ..
+        } = self
+        else {
             return true;
         };
+        let generation = life.connection.generation();
         for _ in 0..PACKETS_A_TURN {
-            let generation = life.connection.generation();
-            let Some((signal, handled)) = generation.decode_next(&post.payload, post.handled) else {
-                let _ = post.done.send(());
+            let Some(post) = posts.front_mut() else {
                 return true;
             };
+            let Some((signal, handled)) = generation.decode_next(&post.payload, post.handled) else {
+                accept_first(posts);
+                continue;
+            };
             // The open poll takes what waits, or the next one; a client that upgrades polls no more.
-            let has_outlet = self.outlet.as_ref().is_some_and(Outlet::is_ready);
+            let has_outlet = outlet.as_ref().is_some_and(Outlet::is_ready);
             let patience = if has_outlet { Fill::Little } else { Fill::WorthFlushing };
             if life.connection.fill() > patience && !life.conn.is_upgrading() {
-                self.post = Some(post);
                 return !has_outlet;
             }
             let closed_by_client = matches!(signal, Ok(Signal::Close));
@@ -335,20 +363,16 @@ impl Carrier {
             post.handled = handled;
             match received {
                 Received::GoOn => {}
-                Received::Stalled => {
-                    self.post = Some(post);
-                    return true;
-                }
+                Received::Stalled => return true,
                 Received::Closed => {
                     if closed_by_client {
-                        let _ = post.done.send(());
+                        accept_first(posts);
                     }
                     return true;
                 }
             }
         }
-        self.post = Some(post);
-        false
+        posts.is_empty()
     }
 
     fn answer(&mut self, closing: Option<&Signal<'_>>) {
@@ -382,7 +406,7 @@ impl Carrier {
 
     /// Another task carries the client from now on, once what came before is handled.
     fn hand_over(&mut self) -> bool {
-        if self.post.is_some() {
+        if !self.posts.is_empty() {
             return false;
         }
         let Some((transport, to)) = self.take_over.take() else {
@@ -468,7 +492,7 @@ impl Carrier {
     /// The connection has ended: tells the client with its open poll, or, where it was the server
     /// that closed, with its next one. `true`: nothing is left to do.
     fn end(&mut self, reason: Option<CloseReason>) -> bool {
-        self.post = None;
+        self.posts.clear();
         self.take_over = None;
         let by_server = matches!(
             reason,
