@@ -9,7 +9,7 @@ use serde_json::json;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longer than a test: it answers a ping at once, also amid a POST, and no session has two of them.
-const PING_INTERVAL: Duration = Duration::from_secs(60);
+const PING_INTERVAL: Duration = Duration::from_mins(1);
 const BIG: usize = 900 * 1024;
 
 fn gets_back(transport: TransportType, payloads: impl IntoIterator<Item = Payload>) {
