@@ -176,7 +176,7 @@ impl ByPath {
             (Wish::Handshake, _) => parameter(query, "jsonp").map_or(Wrapping::None, |index| Self::script(Some(index))),
             _ => Wrapping::None,
         };
-        let form = PayloadForm::Text;
+        let form = PayloadForm::Any;
         Some(Self {
             generation,
             wish,

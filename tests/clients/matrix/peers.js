@@ -176,12 +176,12 @@ class SocketPeer extends Peer {
   }
 
   /**
-   * As if no POST were under way then: a client that loses its session while one is takes the farewell to it along into
-   * the next session, and ends that.
+   * Without the client's farewell: where a POST is under way, as is the one that asks for the end, it waits for that to be
+   * answered and so may be said in the next session, which it ends.
    */
   emitCloseMe() {
     super.emitCloseMe();
-    this.socket.socket.doBuffer = false;
+    this.socket.socket.open = false;
   }
 
   sendJson(...args) {

@@ -226,7 +226,7 @@ impl Outlet {
     fn form(&self) -> PayloadForm {
         match self {
             Self::Poll(form, _) => *form,
-            Self::Stream(_) => PayloadForm::Text,
+            Self::Stream(_) => PayloadForm::Any,
         }
     }
 
