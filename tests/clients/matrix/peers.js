@@ -176,8 +176,8 @@ class SocketPeer extends Peer {
   }
 
   /**
-   * Without the client's farewell: where a POST is under way, as is the one that asks for the end, it waits for that to be
-   * answered and so may be said in the next session, which it ends.
+   * Without the client's farewell: where a POST is under way, as is the one that asks for the end, it waits for that to
+   * be answered and so may be said in the next session, which it ends.
    */
   emitCloseMe() {
     super.emitCloseMe();
