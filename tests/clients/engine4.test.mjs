@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { describeServers } from './server.mjs';
-import { EngineSocket, Polling, pause, request, startRequest, upgradeRequest, within } from './wire.mjs';
+import { EngineSocket, Polling, armed, pause, pendingPost } from './wire.mjs';
+import { request, startRequest, upgradeRequest, within } from './wire.mjs';
 
 const PING_INTERVAL = 300;
 const PING_TIMEOUT = 200;
@@ -38,45 +39,6 @@ async function assertGone(session) {
 async function assertEchoes(session, message) {
   await session.send(message);
   assert.deepEqual(await session.next(), message);
-}
-
-/** A GET that the server holds, as nothing is there to answer it. */
-async function armed(session) {
-  const pending = startRequest(session.server, session.target, { headers: session.headers });
-  pending.outgoing.end();
-  pending.reply = within(pending.reply, 'the answer of the waiting GET');
-  pending.reply.catch(() => {});
-  await flushed(pending.outgoing);
-  await serverHasRead(session.server);
-  return pending;
-}
-
-/** A POST whose body has begun and does not end. */
-async function pendingPost(session) {
-  const headers = { 'Content-Type': 'text/plain', 'Content-Length': '10' };
-  const pending = startRequest(session.server, session.target, { method: 'POST', headers });
-  pending.reply.catch(() => {}); // may be cut off
-  pending.outgoing.write('4');
-  await flushed(pending.outgoing);
-  await serverHasRead(session.server);
-  return pending;
-}
-
-const flushed = (outgoing) =>
-  within(
-    new Promise((resolve) => {
-      const onConnect = (socket) => (socket.connecting ? socket.once('connect', onReady) : onReady());
-      const onReady = () => setImmediate(resolve);
-      if (outgoing.socket) onConnect(outgoing.socket);
-      else outgoing.once('socket', onConnect);
-    }),
-    'the request to leave',
-  );
-
-/** A whole exchange after something was written, and a little more, as other threads may read other connections. */
-async function serverHasRead(server) {
-  await request(server, '/engine.io/?EIO=4&transport=none');
-  await pause(20);
 }
 
 describeServers('Engine.IO 4', { contract: 'engine', concurrency: 1 }, (server) => {

@@ -17,8 +17,10 @@ pub(crate) struct Frames {
     head: Frame,
     attachments: Box<[Bytes]>,
     /// The whole in each form, where that differs, once there is a recipient of it.
-    recoded: [OnceLock<Box<[Frame]>>; Form::ALL.len()],
+    recoded: OnceLock<Box<[Recoded; Form::ALL.len()]>>,
 }
+
+type Recoded = OnceLock<Box<[Frame]>>;
 
 impl Frames {
     pub(crate) fn event(
@@ -56,7 +58,8 @@ impl Frames {
         if self.attachments.is_empty() && form.is_as_written() {
             return connection.send_frames(std::iter::once(&self.head), volatile);
         }
-        let recoded = self.recoded[form as usize].get_or_init(|| {
+        let recoded = &self.recoded.get_or_init(Box::default)[form as usize];
+        let recoded = recoded.get_or_init(|| {
             if !self.is_for(connection) {
                 tracing::warn!(
                     "clients of {} have no binary, and are left out of a packet that holds some",
@@ -93,7 +96,7 @@ impl Frames {
         Self {
             head,
             attachments: attachments.into(),
-            recoded: [const { OnceLock::new() }; Form::ALL.len()],
+            recoded: OnceLock::new(),
         }
     }
 }
