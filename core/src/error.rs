@@ -5,9 +5,13 @@ use std::{borrow::Cow, error::Error, fmt};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::socketio::{
-    args::{ArgsError, EncodeError},
-    socket::Socket,
+use crate::{
+    handshake::Handshake,
+    socketio::{
+        args::{ArgsError, EncodeError},
+        call::Occasion,
+        socket::Socket,
+    },
 };
 
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -15,8 +19,10 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// Why a handler failed, as it returns it.
 ///
 /// A client that waits for an ack is told `{"error":{"message":…,"data":…}}` as its first
-/// argument; also when the handler panics, or does not take the arguments that the client sent,
-/// unless the handler took an [`AckSender`](crate::AckSender) to answer by. Of an error that came
+/// argument; also when the handler panics, does not take the arguments that the client sent
+/// (then with a `"name"` of `"invalid_method_args"`), or is denied to it by an [`Acl`](crate::Acl)
+/// (`"method_access_denied"`), unless the handler took an [`AckSender`](crate::AckSender) to answer
+/// by. Of an error that came
 /// by `?` it is told only `internal error`: what went wrong inside
 /// is the server's, and reaches [`on_error`](crate::Namespace::on_error). That goes for text too:
 /// `Err("text")?` does not show it to the client, [`EventError::new`] does.
@@ -147,9 +153,21 @@ impl fmt::Display for EventError {
 /// What a client is told of a failure: by `connect_error`, or as an [`ErrorAck`].
 #[derive(Serialize)]
 pub(crate) struct Told<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<&'static str>,
     pub(crate) message: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) data: Option<&'a RawValue>,
+}
+
+impl Told<'static> {
+    pub(crate) fn internal() -> Self {
+        Self {
+            name: None,
+            message: INTERNAL.into(),
+            data: None,
+        }
+    }
 }
 
 /// The argument of an ack that tells of a failure.
@@ -255,6 +273,8 @@ pub enum Rejection {
     Auth(serde_json::Error),
     /// Middleware of the application did not leave that value on the request.
     MissingExtension(&'static str),
+    /// The namespace is not [served](crate::Namespace::serve) by that type.
+    MissingObject(&'static str),
     /// An extractor of the application's own did not like what it found: the client is told so.
     Custom(Cow<'static, str>),
 }
@@ -270,6 +290,7 @@ impl fmt::Display for Rejection {
                     "the request carries no `{name}`; is the middleware that sets it missing?"
                 )
             }
+            Self::MissingObject(name) => write!(f, "the socket has no `{name}`; is its namespace served by that type?"),
             Self::Custom(message) => f.write_str(message),
         }
     }
@@ -280,7 +301,7 @@ impl Error for Rejection {
         match self {
             Self::Args(error) => Some(error),
             Self::Auth(error) => Some(error),
-            Self::MissingExtension(_) | Self::Custom(_) => None,
+            Self::MissingExtension(_) | Self::MissingObject(_) | Self::Custom(_) => None,
         }
     }
 }
@@ -299,7 +320,7 @@ impl Rejection {
     pub fn is_clients_fault(&self) -> bool {
         match self {
             Self::Args(_) | Self::Auth(_) | Self::Custom(_) => true,
-            Self::MissingExtension(_) => false,
+            Self::MissingExtension(_) | Self::MissingObject(_) => false,
         }
     }
 
@@ -313,8 +334,9 @@ impl Rejection {
     }
 }
 
-/// Something that went wrong while a client was served: what [`on_error`](crate::Namespace::on_error)
-/// is given. Its text names the namespace, the event and what went wrong.
+/// Something that went wrong while a client was served: what the hooks of a
+/// [namespace](crate::Namespace::on_error) and of the [server](crate::SocketIo::on_error) are given.
+/// Its text names the namespace, the event and what went wrong.
 ///
 /// ```
 /// use tower_socketio::{FailureKind, SocketIo};
@@ -322,20 +344,42 @@ impl Rejection {
 /// let io = SocketIo::builder().build();
 /// io.of("/").on_error(|failure| {
 ///     if let FailureKind::Panic(message) = failure.kind {
-///         eprintln!("{:?} panicked: {message}", failure.event);
-///         failure.socket.close();
+///         eprintln!("{:?} panicked: {message}", failure.event());
+///         if let Some(socket) = failure.socket {
+///             socket.close();
+///         }
 ///     }
 /// });
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Failure<'a> {
-    /// Whose event it was.
-    pub socket: &'a Socket,
-    /// The event, unless it happened at connecting or disconnecting.
-    pub event: Option<&'a str>,
+    /// The request that the client's connection began with.
+    pub handshake: &'a Handshake,
+    /// The path of the namespace; `None` where a packet could not be read.
+    pub namespace: Option<&'a str>,
+    /// The client in this namespace, if it got as far.
+    pub socket: Option<&'a Socket>,
+    /// What the application's code was called for, or would have been.
+    pub occasion: Option<Occasion<'a>>,
     /// What went wrong.
     pub kind: &'a FailureKind,
+}
+
+impl<'a> Failure<'a> {
+    /// The name of the event, unless it happened at another occasion.
+    ///
+    /// ```
+    /// fn is_about_login(failure: &tower_socketio::Failure<'_>) -> bool {
+    ///     failure.event() == Some("login")
+    /// }
+    /// ```
+    pub fn event(&self) -> Option<&'a str> {
+        match self.occasion {
+            Some(Occasion::Event(name)) => Some(name),
+            _ => None,
+        }
+    }
 }
 
 /// What went wrong. A variant may come at any time: match with a `_`.
@@ -348,8 +392,14 @@ pub struct Failure<'a> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FailureKind {
+    /// The client sent a packet that is none, or one that is too large; its connection is closed.
+    InvalidPacket(String),
+    /// The client asked for a namespace that the server does not have.
+    NoNamespace,
     /// The client sent an event that nobody handles.
     NoHandler,
+    /// The client sent an event that its [`Acl`](crate::Acl) denies.
+    AccessDenied,
     /// An extractor of the handler could not be made.
     Rejected(Rejection),
     /// The handler returned an error.
@@ -358,7 +408,7 @@ pub enum FailureKind {
     Refused(Refusal),
     /// The handler's answer could not be encoded.
     Encode(EncodeError),
-    /// The handler panicked, with this message.
+    /// A handler or job panicked, with this message.
     Panic(String),
     /// The handler went on for longer than `handler_grace` after its client was gone.
     GraceExceeded,
@@ -372,9 +422,48 @@ impl FailureKind {
                 (Cow::Borrowed(&*reason.message), reason.data.as_deref())
             }
             Self::Rejected(rejection) => (rejection.message_for_client().into(), None),
+            Self::AccessDenied => (Cow::Owned(self.to_string()), None),
             _ => (INTERNAL.into(), None),
         };
-        Told { message, data }
+        let name = matches!(self, Self::AccessDenied | Self::Rejected(Rejection::Args(_))).then(|| self.name());
+        Told { name, message, data }
+    }
+
+    /// Its name, for logs, metrics and clients. The first five are gevent-socketio's.
+    ///
+    /// | name | kind |
+    /// |---|---|
+    /// | `invalid_packet` | [`InvalidPacket`](Self::InvalidPacket) |
+    /// | `no_such_namespace` | [`NoNamespace`](Self::NoNamespace) |
+    /// | `no_such_method` | [`NoHandler`](Self::NoHandler) |
+    /// | `method_access_denied` | [`AccessDenied`](Self::AccessDenied) |
+    /// | `invalid_method_args` | [`Rejected`](Self::Rejected), because of the arguments |
+    /// | `rejected` | [`Rejected`](Self::Rejected), because of anything else |
+    /// | `handler_error` | [`Handler`](Self::Handler) |
+    /// | `refused` | [`Refused`](Self::Refused) |
+    /// | `encode_error` | [`Encode`](Self::Encode) |
+    /// | `panic` | [`Panic`](Self::Panic) |
+    /// | `grace_exceeded` | [`GraceExceeded`](Self::GraceExceeded) |
+    ///
+    /// ```
+    /// use tower_socketio::FailureKind;
+    ///
+    /// assert_eq!(FailureKind::AccessDenied.name(), "method_access_denied");
+    /// ```
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::InvalidPacket(_) => "invalid_packet",
+            Self::NoNamespace => "no_such_namespace",
+            Self::NoHandler => "no_such_method",
+            Self::AccessDenied => "method_access_denied",
+            Self::Rejected(Rejection::Args(_)) => "invalid_method_args",
+            Self::Rejected(_) => "rejected",
+            Self::Handler(_) => "handler_error",
+            Self::Refused(_) => "refused",
+            Self::Encode(_) => "encode_error",
+            Self::Panic(_) => "panic",
+            Self::GraceExceeded => "grace_exceeded",
+        }
     }
 
     /// Whether it was the client that sent something wrong, rather than the application that
@@ -389,7 +478,7 @@ impl FailureKind {
     /// ```
     pub fn is_clients_fault(&self) -> bool {
         match self {
-            Self::NoHandler => true,
+            Self::InvalidPacket(_) | Self::NoNamespace | Self::NoHandler | Self::AccessDenied => true,
             Self::Rejected(rejection) => rejection.is_clients_fault(),
             // A message meant for the client blames it; what came by `?` is the application's.
             Self::Handler(error) => error.source().is_none(),
@@ -402,12 +491,15 @@ impl FailureKind {
 impl fmt::Display for FailureKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::InvalidPacket(why) => write!(f, "invalid packet: {why}"),
+            Self::NoNamespace => f.write_str("no such namespace"),
             Self::NoHandler => f.write_str("no handler for this event"),
+            Self::AccessDenied => f.write_str("the client may not call this event"),
             Self::Rejected(rejection) => rejection.fmt(f),
             Self::Handler(error) => error.fmt(f),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Encode(error) => error.fmt(f),
-            Self::Panic(message) => write!(f, "the handler panicked: {message}"),
+            Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::GraceExceeded => f.write_str("the handler did not end in time after its client was gone"),
         }
     }
@@ -415,9 +507,11 @@ impl fmt::Display for FailureKind {
 
 impl fmt::Display for Failure<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.socket.path())?;
-        if let Some(event) = self.event {
-            write!(f, "{event:?}: ")?;
+        if let Some(namespace) = self.namespace {
+            write!(f, "{namespace}: ")?;
+        }
+        if let Some(occasion) = self.occasion {
+            write!(f, "{occasion}: ")?;
         }
         self.kind.fmt(f)
     }
@@ -461,5 +555,21 @@ impl Error for AckError {
             Self::Encode(error) => Some(error),
             Self::Decode(error) => Some(error),
         }
+    }
+}
+
+pub(crate) type ErrorHook = dyn Fn(&Failure<'_>) + Send + Sync;
+
+/// Tells the hook, or the log where there is none.
+pub(crate) fn report(hook: Option<&ErrorHook>, failure: &Failure<'_>) {
+    match hook {
+        Some(hook) => {
+            let hook = std::panic::AssertUnwindSafe(|| hook(failure));
+            if std::panic::catch_unwind(hook).is_err() {
+                tracing::error!("an on_error hook panicked");
+            }
+        }
+        None if failure.kind.is_clients_fault() => tracing::debug!("{failure}"),
+        None => tracing::error!("{failure}"),
     }
 }

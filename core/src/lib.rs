@@ -10,11 +10,25 @@ mod flash_policy;
 #[doc(hidden)]
 #[allow(missing_docs, clippy::missing_panics_doc, reason = "for fuzzers only")]
 pub mod fuzzing;
+#[cfg(any(doc, doctest))]
+pub mod guide;
 mod handshake;
 mod headers;
 mod server;
 mod service;
 mod socketio;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+/// What the code that `#[namespace]` writes calls.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::socketio::controller::{
+        Connected, MadeByDefault, answer, in_connect, in_disconnect, in_event, keep, text_or_json,
+    };
+}
+
+pub use tower_socketio_macros::{namespace, namespace_methods};
 
 pub use self::{
     client_bundle::ClientBundleError,
@@ -28,8 +42,12 @@ pub use self::{
     service::{Layer, Layered, LayeredBody, LayeredFuture, ResponseFuture, Service},
     socketio::{
         ack::{Ack, AckFuture, AckSender},
+        acl::{Acl, SocketAcl},
         args::{Args, ArgsError, EmitArgs, EncodeError, FromArgs, RawArgs},
         broadcast::Broadcast,
+        call::{Call, Next, Occasion},
+        client::Client,
+        controller::{Controller, This},
         emitter::Emitter,
         extract::{
             Auth, ConnectContext, Context, Data, DisconnectContext, EventContext, EventName, Extension, Extract, State,
@@ -37,6 +55,7 @@ pub use self::{
         handler::{ConnectHandler, ConnectResponse, DisconnectHandler, EventHandler, EventResponse},
         namespace::{Namespace, Registration},
         reason::DisconnectReason,
+        session::Session,
         socket::Socket,
     },
 };

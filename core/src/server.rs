@@ -14,16 +14,17 @@ use futures_util::future::select;
 
 use crate::{
     engine::{
-        Client, Connection, Engine, EngineConfig, Upper,
+        Client, Connection, Engine, EngineConfig, Runtime, Upper,
         config::{bounded, engine_settings},
     },
+    error::{ErrorHook, Failure, report},
     handshake::Handshake,
     service::{Layer, Service},
     socketio::{
         MAX_NSP,
         args::{EmitArgs, EncodeError},
         broadcast::Broadcast,
-        client::SocketClient,
+        dispatch::SocketClient,
         namespace::{Namespace, Shared as NamespaceShared},
     },
 };
@@ -50,6 +51,8 @@ pub struct SocketIo {
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) state: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
+    pub(crate) runtime: Runtime,
+    error: RwLock<Option<Arc<ErrorHook>>>,
     namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceShared>>>,
 }
 
@@ -230,6 +233,8 @@ impl SocketIoBuilder {
         let core = Arc::new(Core {
             config: self.config,
             state: self.state,
+            runtime: self.engine.runtime.clone(),
+            error: RwLock::default(),
             namespaces: RwLock::default(),
         });
         let io = SocketIo {
@@ -284,6 +289,29 @@ impl SocketIo {
             .entry((*path).into())
             .or_insert_with(|| Arc::new(NamespaceShared::new(&path, self.core.clone())));
         Namespace::new(namespace.clone())
+    }
+
+    /// Sets what is told of everything that goes wrong and that no namespace's own
+    /// [hook](Namespace::on_error) is told of; also of packets that cannot be read, and of namespaces that
+    /// the server does not have. Without it, the log is told, as there.
+    ///
+    /// It runs in the client's task and must not block.
+    ///
+    /// # Panics
+    /// When there is one already.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.on_error(|failure| {
+    ///     eprintln!("{} from {:?}: {failure}", failure.kind.name(), failure.handshake.peer_addr());
+    /// });
+    /// ```
+    pub fn on_error(&self, hook: impl Fn(&Failure<'_>) + Send + Sync + 'static) -> &Self {
+        let mut slot = self.core.error.write().unwrap_or_else(PoisonError::into_inner);
+        assert!(slot.is_none(), "the server has an `on_error` hook already");
+        *slot = Some(Arc::new(hook));
+        drop(slot);
+        self
     }
 
     /// Sends an event to every socket of the namespace `/`.
@@ -466,6 +494,11 @@ impl Core {
     pub(crate) fn namespace(&self, path: &str) -> Option<Arc<NamespaceShared>> {
         let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
         namespaces.get(path).cloned()
+    }
+
+    pub(crate) fn report(&self, failure: &Failure<'_>) {
+        let hook = self.error.read().unwrap_or_else(PoisonError::into_inner).clone();
+        report(hook.as_deref(), failure);
     }
 }
 

@@ -165,7 +165,7 @@ async fn a_client_that_waits_is_told_of_an_error() {
         ),
         (
             "args",
-            r#"{"message":"invalid arguments: argument 2 is missing; ask for an `Option` if it may be left out"}"#,
+            r#"{"name":"invalid_method_args","message":"invalid arguments: argument 2 is missing; ask for an `Option` if it may be left out"}"#,
             "invalid arguments: argument 2 is missing; ask for an `Option` if it may be left out",
         ),
         (

@@ -320,20 +320,20 @@ async fn a_panic_is_caught_and_reported_wherever_it_happens_and_harms_nobody_els
             "extracted" => "in an extractor",
             event => event,
         };
-        assert_eq!(log.take(), [format!("Some({event:?}) the handler panicked: {message}")]);
+        assert_eq!(log.take(), [format!("Some({event:?}) panicked: {message}")]);
         assert_eq!(ws.text().await, r#"431[{"error":{"message":"internal error"}}]"#);
     }
     ws.send(r#"422["fine"]"#).await;
     assert_eq!(ws.text().await, "432[1]", "the socket lives on");
     ws.vanish().await;
     idle().await;
-    assert_eq!(log.take(), ["None the handler panicked: in disconnect"]);
+    assert_eq!(log.take(), ["None panicked: in disconnect"]);
     assert_eq!(io.of("/").sockets_count(), 1);
     io.to("room").emit("news", 1).unwrap();
     assert_eq!(other.text().await, r#"42["news",1]"#);
     // A third finds a server as good as new.
     Ws::join(&io, "/").await;
-    assert_eq!(log.take(), ["None the handler panicked: in connect"]);
+    assert_eq!(log.take(), ["None panicked: in connect"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -350,7 +350,7 @@ async fn a_panic_in_a_connect_handler_that_may_refuse_refuses() {
     let mut ws = Ws::open(&io).await;
     ws.send("40").await;
     assert_eq!(ws.text().await, r#"44{"message":"internal error"}"#);
-    assert_eq!(log.take(), ["None the handler panicked: in connect"]);
+    assert_eq!(log.take(), ["None panicked: in connect"]);
     assert_eq!(io.of("/").sockets_count(), 0);
     ws.vanish().await;
     idle().await;

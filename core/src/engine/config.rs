@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::runtime::Handle;
-
-use super::{conn::Timing, generation::Generation, transport::Transport};
+use super::{conn::Timing, generation::Generation, runtime::Runtime, transport::Transport};
 use crate::{client_bundle::ClientBundle, cors::Cors};
 
 /// The engine's settings. The defaults are the reference server's, save
@@ -39,7 +37,7 @@ pub(crate) struct EngineConfig {
     pub(crate) max_payload: usize,
     pub(crate) max_outbox_bytes: usize,
     pub(crate) cors: Cors,
-    pub(crate) runtime: Option<Handle>,
+    pub(crate) runtime: Runtime,
     pub(crate) client_bundle: Option<Arc<ClientBundle>>,
 }
 
@@ -62,7 +60,7 @@ impl Default for EngineConfig {
             max_payload: 1_000_000,
             max_outbox_bytes: 1_000_000,
             cors: Cors::same_origin(),
-            runtime: None,
+            runtime: Runtime::default(),
             client_bundle: None,
         }
     }
@@ -301,7 +299,7 @@ macro_rules! engine_settings {
         /// ```
         #[must_use]
         pub fn runtime(mut self, runtime: tokio::runtime::Handle) -> Self {
-            self.$($config).+.runtime = Some(runtime);
+            self.$($config).+.runtime = $crate::engine::Runtime::given(runtime);
             self
         }
 

@@ -132,7 +132,7 @@ impl Generation {
     }
 
     /// One packet: a WebSocket text frame.
-    pub(super) fn decode(self, packet: &str) -> Result<Signal<'_>, Malformed> {
+    pub(crate) fn decode(self, packet: &str) -> Result<Signal<'_>, Malformed> {
         match self {
             Self::V0_9 => v0_9::decode(packet),
             Self::Eio3 => eio3::decode(packet),
@@ -141,7 +141,7 @@ impl Generation {
     }
 
     /// One packet: a WebSocket binary frame.
-    pub(super) fn decode_binary(self, packet: &[u8]) -> Result<Signal<'_>, Malformed> {
+    pub(crate) fn decode_binary(self, packet: &[u8]) -> Result<Signal<'_>, Malformed> {
         match self {
             Self::V0_9 => Err(Malformed("a binary message: this generation has none")),
             Self::Eio3 => eio3::decode_binary(packet),

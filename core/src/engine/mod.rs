@@ -39,17 +39,15 @@ use std::{
     fmt,
     pin::Pin,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::Context,
     time::{Duration, Instant},
 };
 
-use tokio::runtime::Handle;
-
 mod activity;
-mod codec;
+pub(crate) mod codec;
 pub(crate) mod config;
 mod conn;
 mod connection;
@@ -60,6 +58,7 @@ mod outbox;
 mod reason;
 mod registry;
 pub(crate) mod route;
+mod runtime;
 mod sid;
 pub(crate) mod transport;
 
@@ -73,6 +72,7 @@ pub(crate) use self::{
     generation::{Binary, Root, SocketId, Strays},
     http::asks_for_websocket,
     route::parameters as query_parameters,
+    runtime::Runtime,
     sid::BySid,
 };
 pub use self::{
@@ -255,7 +255,6 @@ pub(crate) struct Shared {
     upper: Box<dyn Upper>,
     registry: Registry,
     activity: Activity,
-    runtime: OnceLock<Handle>,
     closing: AtomicBool,
 }
 
@@ -330,16 +329,12 @@ impl Engine {
     }
 
     pub(crate) fn new(config: EngineConfig, upper: impl Upper) -> Self {
-        let runtime = OnceLock::new();
-        if let Some(handle) = config.runtime.clone().or_else(|| Handle::try_current().ok()) {
-            let _ = runtime.set(handle);
-        }
+        config.runtime.adopt_current();
         Self(Arc::new(Shared {
             config,
             upper: Box::new(upper),
             registry: Registry::new(),
             activity: Activity::default(),
-            runtime,
             closing: AtomicBool::new(false),
         }))
     }
@@ -413,8 +408,8 @@ impl Shared {
     }
 
     /// The runtime for what outlives a request.
-    fn runtime(&self) -> &Handle {
-        self.runtime.get_or_init(Handle::current)
+    fn runtime(&self) -> &tokio::runtime::Handle {
+        self.config.runtime.handle()
     }
 
     /// Lets a client's remaining work go on.

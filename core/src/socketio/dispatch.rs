@@ -23,6 +23,8 @@ use serde_json::value::RawValue;
 use super::{
     args::{Args, RawArgs},
     assembly::{Assembly, Content},
+    call::{Call, Occasion, OwnedOccasion},
+    client::ClientShared,
     codec::{self, placeholder::check_placeholders},
     connect::connect,
     extract::{DisconnectContext, EventContext},
@@ -32,11 +34,11 @@ use super::{
     packet::{Body, Kind, Packet, PacketError},
     reason::DisconnectReason,
     socket::{Socket, Was},
-    task::{Done, Occasion, Task, contain},
+    task::{Done, Task, contain},
 };
 use crate::{
     engine::{Alarm, Client, CloseReason, Connection, Flow, Message, Rest, Root, Strays, now},
-    error::{ErrorAck, FailureKind},
+    error::{ErrorAck, Failure, FailureKind, Told},
     handshake::Handshake,
     server::Core,
 };
@@ -48,7 +50,7 @@ const ATTACHMENT_TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) struct SocketClient {
     core: Arc<Core>,
     connection: Connection,
-    handshake: Handshake,
+    shared: Arc<ClientShared>,
     entries: Vec<Entry>,
     /// Namespaces that the application made it leave: what it sends to them until it knows is
     /// ignored.
@@ -109,7 +111,7 @@ impl SocketClient {
             core,
             awaits_root: connection.profile().root != Root::OnRequest,
             connection,
-            handshake,
+            shared: ClientShared::new(handshake),
             entries: Vec::new(),
             kicked: Vec::new(),
             tasks: None,
@@ -206,7 +208,8 @@ impl SocketClient {
             frames.send(&self.connection, false);
         };
         let Some(namespace) = self.core.namespace(nsp) else {
-            return refuse(codec::INVALID_NAMESPACE);
+            refuse(codec::INVALID_NAMESPACE);
+            return self.report(Some(nsp), &FailureKind::NoNamespace);
         };
         if self.entries.len() >= self.core.config.max_namespaces {
             return refuse("Too many namespaces");
@@ -215,7 +218,7 @@ impl SocketClient {
         let socket = Socket::new(
             namespace,
             self.connection.clone(),
-            self.handshake.clone(),
+            self.shared.clone(),
             auth.map(Into::into),
         );
         if self.entries.is_empty() {
@@ -228,11 +231,23 @@ impl SocketClient {
             running: 0,
             waiting: VecDeque::new(),
         });
-        match connect(&socket) {
-            Some(future) => self.run(cx, Task::new(socket, Occasion::Connect, future)),
-            None => {
+        // It has its rules before anything can be called.
+        let connecting = contain(|| {
+            socket.reset_acl();
+            let call = || Call::new(&socket, OwnedOccasion::Connect);
+            connect(&socket).map(|future| socket.shared().wrap(call, future))
+        });
+        match connecting {
+            Ok(Some(future)) => self.run(cx, Task::new(socket, OwnedOccasion::Connect, future)),
+            Ok(None) => {
                 socket.accept();
             }
+            Err(panic) => self.finish(&Done {
+                socket,
+                occasion: OwnedOccasion::Connect,
+                ack: None,
+                result: Err(panic),
+            }),
         }
     }
 
@@ -301,16 +316,19 @@ impl SocketClient {
     /// Calls the handlers of an event.
     fn start(&mut self, cx: &mut Context<'_>, socket: &Socket, event: &Event<'_>) {
         let namespace = socket.shared();
+        if !socket.allows(event.name) {
+            let (occasion, denied) = (Occasion::Event(event.name), FailureKind::AccessDenied);
+            return Self::fail(socket, occasion, event.id, &denied);
+        }
         let (any, own) = {
             let handlers = namespace.handlers();
             let own = handlers.events.get_key_value(event.name);
-            (
-                handlers.any.clone(),
-                own.map(|(name, handler)| (name.clone(), handler.clone())),
-            )
+            let own = own.map(|(name, handler)| (name.clone(), handler.clone()));
+            let other = || Some((event.name.into(), handlers.other.clone()?));
+            (handlers.any.clone(), own.or_else(other))
         };
         if any.is_none() && own.is_none() {
-            return namespace.report(socket, Some(event.name), &FailureKind::NoHandler);
+            return namespace.report(socket, Occasion::Event(event.name), &FailureKind::NoHandler);
         }
         let context = |ack| EventContext {
             socket,
@@ -322,10 +340,10 @@ impl SocketClient {
         if let Some(any) = any {
             // The event's own handler is the one to answer.
             let context = context(event.id.filter(|_| own.is_none()));
-            self.call(cx, &context, Occasion::Event(event.name.into()), &*any);
+            self.call(cx, &context, OwnedOccasion::Event(event.name.into()), &*any);
         }
         if let Some((name, handler)) = own {
-            self.call(cx, &context(event.id), Occasion::Event(name), &*handler);
+            self.call(cx, &context(event.id), OwnedOccasion::Event(name), &*handler);
         }
     }
 
@@ -333,11 +351,15 @@ impl SocketClient {
         &mut self,
         cx: &mut Context<'_>,
         context: &EventContext<'_>,
-        occasion: Occasion,
+        occasion: OwnedOccasion,
         handler: &dyn AnyEventHandler,
     ) {
         let socket = context.socket.clone();
-        let called = contain(|| handler.call(context));
+        let called = contain(|| {
+            let call = || Call::new(context.socket, occasion.clone());
+            let future = handler.call(context)?;
+            Ok(context.socket.shared().wrap(call, future))
+        });
         // What the handler did not take is ours to answer if it fails.
         let ack = context.ack.take();
         let failure = match called {
@@ -367,25 +389,55 @@ impl SocketClient {
     }
 
     fn finish(&mut self, done: &Done) {
-        let socket = &done.socket;
-        if let Err(failure) = &done.result {
-            if let (Occasion::Connect, true) = (&done.occasion, socket.is_connecting()) {
-                self.refuse(socket, failure);
-            }
-            if let Some(id) = done.ack {
-                // Nothing but text and what was JSON already.
-                let _ = socket.send_ack(id, &ErrorAck { error: failure.told() });
-            }
-            socket.shared().report(socket, done.occasion.event(), failure);
+        let Done {
+            socket,
+            occasion,
+            ack,
+            result,
+        } = done;
+        if matches!(occasion, OwnedOccasion::Connect) && socket.is_connecting() {
+            // Nothing let it in, and if it did not fail either, a wrapper kept it from running.
+            let failure = result.as_ref().err();
+            self.refuse(socket, failure.map_or(Told::internal(), FailureKind::told));
         }
-        if let Occasion::Disconnect = done.occasion {
-            self.entries.retain(|entry| !entry.socket.is(socket));
+        if let Err(failure) = result {
+            Self::fail(socket, occasion.as_occasion(), *ack, failure);
+        }
+        if let OwnedOccasion::Disconnect = occasion {
+            self.remove(socket);
         }
     }
 
-    fn refuse(&self, socket: &Socket, failure: &FailureKind) {
+    /// Tells the client, if it waits for an ack, and the application.
+    fn fail(socket: &Socket, occasion: Occasion<'_>, ack: Option<u64>, failure: &FailureKind) {
+        if let Some(id) = ack {
+            // Nothing but text and what was JSON already.
+            let _ = socket.send_ack(id, &ErrorAck { error: failure.told() });
+        }
+        socket.shared().report(socket, occasion, failure);
+    }
+
+    /// Something went wrong before there was a socket.
+    fn report(&self, namespace: Option<&str>, kind: &FailureKind) {
+        self.core.report(&Failure {
+            handshake: self.shared.handshake(),
+            namespace,
+            socket: None,
+            occasion: namespace.map(|_| Occasion::Connect),
+            kind,
+        });
+    }
+
+    /// Forgets a socket that has left, and whose handlers have ended.
+    fn remove(&mut self, socket: &Socket) {
+        self.entries.retain(|entry| !entry.socket.is(socket));
+        if let Err(panic) = contain(|| socket.drop_object()) {
+            socket.shared().report(socket, Occasion::Disconnect, &panic);
+        }
+    }
+
+    fn refuse(&self, socket: &Socket, told: Told<'_>) {
         let nsp = socket.path();
-        let told = failure.told();
         let generation = self.connection.generation();
         let frames = Frames::connect_error(generation, nsp, &told.message, told.data.map(RawValue::get));
         if socket
@@ -491,8 +543,8 @@ impl SocketClient {
                 entry.phase = Phase::Disconnecting(Some(now() + grace));
                 let socket = entry.socket.clone();
                 match (was == Was::Connected).then(|| disconnect(&socket, reason)).flatten() {
-                    Some(future) => self.run(cx, Task::new(socket, Occasion::Disconnect, future)),
-                    None => self.entries.retain(|entry| !entry.socket.is(&socket)),
+                    Some(future) => self.run(cx, Task::new(socket, OwnedOccasion::Disconnect, future)),
+                    None => self.remove(&socket),
                 }
                 index = 0;
                 changed = true;
@@ -528,12 +580,17 @@ impl SocketClient {
 fn disconnect(socket: &Socket, reason: DisconnectReason) -> Option<HandlerFuture> {
     let handler = socket.shared().handlers().disconnect.clone()?;
     let context = DisconnectContext { socket, reason };
-    let failure = match contain(|| handler.call(&context)) {
+    let called = contain(|| {
+        let call = || Call::new(socket, OwnedOccasion::Disconnect);
+        let future = handler.call(&context)?;
+        Ok(socket.shared().wrap(call, future))
+    });
+    let failure = match called {
         Ok(Ok(future)) => return Some(future),
         Ok(Err(rejection)) => FailureKind::Rejected(rejection),
         Err(panic) => panic,
     };
-    socket.shared().report(socket, None, &failure);
+    socket.shared().report(socket, Occasion::Disconnect, &failure);
     None
 }
 
@@ -559,7 +616,7 @@ impl Client for SocketClient {
             Message::Binary(bytes) => self.take_binary(cx, bytes),
         };
         if let Err(error) = taken {
-            tracing::debug!("a client's packet is refused, its connection closed: {error}");
+            self.report(None, &FailureKind::InvalidPacket(error.to_string()));
             self.doom(CloseReason::ForcedClose);
         }
         self.flow()

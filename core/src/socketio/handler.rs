@@ -1,7 +1,7 @@
 //! Closures as handlers: their parameters are extractors, their return values answers.
 //!
 //! The traits here are implemented for async closures and functions of up to eight extractors;
-//! what runs the futures they make is [`client`](super::client).
+//! what runs the futures they make is [`dispatch`](super::dispatch).
 
 use std::pin::Pin;
 
@@ -268,6 +268,7 @@ impl_handlers!(A B C D E);
 impl_handlers!(A B C D E G);
 impl_handlers!(A B C D E G H);
 impl_handlers!(A B C D E G H I);
+impl_handlers!(A B C D E G H I J);
 
 /// A handler whose parameters' types are forgotten.
 pub(crate) trait AnyEventHandler: Send + Sync {

@@ -1,22 +1,28 @@
 //! Socket.IO above the engine: messages to packets to handlers, and back.
 //!
-//! A message's way in: [`client`] → [`codec`] → [`namespace`] → [`handler`]; out:
+//! A message's way in: [`dispatch`] → [`codec`] → [`namespace`] → [`handler`]; out:
 //! [`socket`] or [`broadcast`] → [`frames`] → the engine's connection.
 
 pub(crate) mod ack;
+pub(crate) mod acl;
 pub(crate) mod args;
 mod assembly;
 pub(crate) mod broadcast;
+pub(crate) mod call;
 pub(crate) mod client;
-mod codec;
+pub(crate) mod codec;
 mod connect;
+pub(crate) mod controller;
+pub(crate) mod dispatch;
 pub(crate) mod emitter;
 pub(crate) mod extract;
 mod frames;
 pub(crate) mod handler;
+mod jobs;
 pub(crate) mod namespace;
-mod packet;
+pub(crate) mod packet;
 pub(crate) mod reason;
+pub(crate) mod session;
 pub(crate) mod socket;
 mod task;
 

@@ -11,23 +11,27 @@ use std::{
 };
 
 use super::{
+    acl::Acl,
     args::{EmitArgs, EncodeError},
     broadcast::Broadcast,
+    call::{Call, Next, Occasion, Wrapper},
+    controller::Controller,
     handler::{
         AnyConnectHandler, AnyDisconnectHandler, AnyEventHandler, ConnectHandler, DisconnectHandler, Erased,
-        EventHandler,
+        EventHandler, HandlerFuture,
     },
     packet::is_reserved,
     socket::Socket,
 };
 use crate::{
     adapter::local::Rooms,
-    engine::Sid,
-    error::{Failure, FailureKind},
+    engine::{Runtime, Sid},
+    error::{ErrorHook, Failure, FailureKind, report},
+    handshake::Handshake,
     server::Core,
 };
 
-type ErrorHook = dyn Fn(&Failure<'_>) + Send + Sync;
+type InitialAcl = dyn Fn(&Handshake) -> Acl + Send + Sync;
 
 /// A namespace, cheap to clone. Made by [`SocketIo::of`](crate::SocketIo::of); clients can connect
 /// to it from then on.
@@ -70,7 +74,12 @@ pub(crate) struct Handlers {
     pub(crate) disconnect: Option<Arc<dyn AnyDisconnectHandler>>,
     pub(crate) events: HashMap<Arc<str>, Arc<dyn AnyEventHandler>>,
     pub(crate) any: Option<Arc<dyn AnyEventHandler>>,
+    /// For events that have no handler of their own.
+    pub(crate) other: Option<Arc<dyn AnyEventHandler>>,
     error: Option<Arc<ErrorHook>>,
+    acl: Option<Arc<InitialAcl>>,
+    /// The first is the outermost.
+    wrappers: Vec<Arc<Wrapper>>,
 }
 
 /// A handler is being registered: extractors may find mistakes, as [`State`](crate::State) does.
@@ -222,6 +231,24 @@ impl Namespace {
         self
     }
 
+    /// Sets the handler of events that have none of their own: what `#[any]` of
+    /// [`#[namespace]`](crate::namespace) names.
+    ///
+    /// # Panics
+    /// As [`on_any`](Self::on_any).
+    ///
+    /// ```
+    /// use tower_socketio::{EventName, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_other(async |EventName(name): EventName| println!("{name}: what is that?"));
+    /// ```
+    pub fn on_other<A: 'static, H: EventHandler<A>>(&self, handler: H) -> &Self {
+        H::check(&self.registration());
+        self.change(|handlers| once(&mut handlers.other, Arc::new(Erased::new(handler)), "on_other"));
+        self
+    }
+
     /// Sets the handler of disconnections. It runs once for every socket that was let in, when
     /// all its other handlers have ended; the socket's rooms are still readable.
     ///
@@ -251,10 +278,94 @@ impl Namespace {
         self
     }
 
+    /// Registers the methods of a type that [`#[namespace]`](crate::namespace) stands on: a value of it
+    /// is made for each client that connects, and lives until its disconnect handler has run.
+    ///
+    /// # Panics
+    /// Where one of its methods' handlers is registered already, or asks for a
+    /// [`State`](crate::State) that the server does not have.
+    ///
+    /// ```
+    /// use tower_socketio::{Ack, Data, SocketIo, namespace};
+    ///
+    /// #[derive(Default)]
+    /// struct Calculator;
+    ///
+    /// #[namespace]
+    /// impl Calculator {
+    ///     #[event]
+    ///     async fn double(&self, Data(number): Data<i64>) -> Ack<i64> {
+    ///         Ack(2 * number)
+    ///     }
+    /// }
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/calculator").serve::<Calculator>();
+    /// ```
+    pub fn serve<T: Controller>(&self) -> &Self {
+        T::register(self);
+        self
+    }
+
+    /// Sets the rules about what a client may call, made for each of its sockets before its first
+    /// event can arrive: see [`Acl`](crate::Acl). Without it, a client may call everything.
+    ///
+    /// A closure that panics lets nobody in.
+    ///
+    /// # Panics
+    /// When there is one already.
+    ///
+    /// ```
+    /// use tower_socketio::{Acl, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/chat").acl(|handshake| match handshake.headers().cookie("session") {
+    ///     Some(_) => Acl::all().deny("kick"),
+    ///     None => Acl::only(["login"]),
+    /// });
+    /// ```
+    pub fn acl(&self, initial: impl Fn(&Handshake) -> Acl + Send + Sync + 'static) -> &Self {
+        self.change(|handlers| once(&mut handlers.acl, Arc::new(initial), "acl"));
+        self
+    }
+
+    /// Wraps every call of the namespace's handlers, its connecting (middleware and connect handler
+    /// together) and its jobs: to measure them, to put them into a span, to report or change what they
+    /// return. What is wrapped first is outermost.
+    ///
+    /// An error that the wrapper returns is reported and told to the client as if the handler had
+    /// returned it; one that it does not return is not, and an ack is then left unanswered. A client whose
+    /// connecting the wrapper did not let run is refused.
+    ///
+    /// A call that an [`Acl`](crate::Acl) denies, that no handler takes, or whose arguments are not those of
+    /// the handler, is not made, and so not wrapped: [`on_error`](Self::on_error) is told of it.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/chat").wrap(|call, next| async move {
+    ///     let begin = Instant::now();
+    ///     let outcome = next.await;
+    ///     println!("{} took {:?}, ok: {}", call.occasion(), begin.elapsed(), outcome.is_ok());
+    ///     outcome
+    /// });
+    /// ```
+    pub fn wrap<F, Fut>(&self, wrapper: F) -> &Self
+    where
+        F: Fn(Call, Next) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), FailureKind>> + Send + 'static,
+    {
+        let wrapper = move |call, next| -> HandlerFuture { Box::pin(wrapper(call, next)) };
+        self.change(|handlers| handlers.wrappers.push(Arc::new(wrapper)));
+        self
+    }
+
     /// Sets what is told of everything that goes wrong: events that nobody handles, arguments
-    /// that a handler does not take, clients that are refused, handlers that fail or panic.
-    /// Without it, the log is told, by `tracing`: at level `debug` where the client is at fault,
-    /// else `error`.
+    /// that a handler does not take, calls that are denied, clients that are refused, handlers and jobs that fail
+    /// or panic. Without it, the server's hook is told ([`SocketIo::on_error`](crate::SocketIo::on_error)), and without
+    /// that the log, by `tracing`: at level `debug` where the client is at fault, else `error`.
     ///
     /// It runs in the client's task and must not block.
     ///
@@ -270,7 +381,7 @@ impl Namespace {
     /// });
     /// ```
     pub fn on_error(&self, hook: impl Fn(&Failure<'_>) + Send + Sync + 'static) -> &Self {
-        self.change(|handlers| once(&mut handlers.error, Arc::new(hook), "on_error"));
+        self.change(|handlers| once(&mut handlers.error, Arc::new(hook) as Arc<ErrorHook>, "on_error"));
         self
     }
 
@@ -391,6 +502,26 @@ impl Shared {
         self.ack_ids.fetch_add(1, Ordering::Relaxed)
     }
 
+    pub(crate) fn runtime(&self) -> &Runtime {
+        &self.core.runtime
+    }
+
+    pub(crate) fn initial_acl(&self, handshake: &Handshake) -> Option<Acl> {
+        let acl = self.handlers().acl.clone()?;
+        Some(acl(handshake))
+    }
+
+    /// A call with all that is wrapped around it.
+    pub(crate) fn wrap(&self, call: impl FnOnce() -> Call, future: HandlerFuture) -> HandlerFuture {
+        let wrappers = self.handlers().wrappers.clone();
+        if wrappers.is_empty() {
+            return future;
+        }
+        let call = call();
+        let around = |inner, wrapper: &Arc<Wrapper>| wrapper(call.clone(), Next::new(inner));
+        wrappers.iter().rev().fold(future, around)
+    }
+
     pub(crate) fn max_held_bytes(&self) -> usize {
         self.core.config.max_held_bytes
     }
@@ -400,18 +531,18 @@ impl Shared {
     }
 
     /// Something went wrong for that socket.
-    pub(crate) fn report(&self, socket: &Socket, event: Option<&str>, kind: &FailureKind) {
-        let failure = Failure { socket, event, kind };
-        let hook = self.handlers().error.clone();
-        match hook {
-            Some(hook) => {
-                let hook = std::panic::AssertUnwindSafe(|| hook(&failure));
-                if std::panic::catch_unwind(hook).is_err() {
-                    tracing::error!("an on_error hook panicked");
-                }
-            }
-            None if kind.is_clients_fault() => tracing::debug!("{failure}"),
-            None => tracing::error!("{failure}"),
+    pub(crate) fn report(&self, socket: &Socket, occasion: Occasion<'_>, kind: &FailureKind) {
+        let failure = Failure {
+            handshake: socket.handshake(),
+            namespace: Some(&self.path),
+            socket: Some(socket),
+            occasion: Some(occasion),
+            kind,
+        };
+        let own = self.handlers().error.clone();
+        match own {
+            Some(hook) => report(Some(&*hook), &failure),
+            None => self.core.report(&failure),
         }
     }
 }

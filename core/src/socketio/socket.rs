@@ -1,13 +1,12 @@
 //! One client in one namespace: the handle that handlers and any other task hold.
 //!
 //! Nothing here waits for the network. What has to be done in the order of the client's own
-//! events (its disconnect handler) is left to [`client`](super::client), which is woken.
+//! events (its disconnect handler) is left to [`dispatch`](super::dispatch), which is woken.
 
 use std::{
-    any::{Any, TypeId},
-    collections::HashMap,
+    any::Any,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -15,12 +14,17 @@ use tokio::sync::oneshot;
 
 use super::{
     ack::AckFuture,
+    acl::{Acl, SocketAcl},
     args::{EmitArgs, EncodeError, FromArgs, RawArgs},
     broadcast::Broadcast,
+    client::{Client, ClientShared},
+    controller::Controller,
     emitter::Emitter,
     frames::Frames,
+    jobs::Jobs,
     namespace::{Namespace, Shared},
     reason::DisconnectReason,
+    session::{Session, TypeMap},
 };
 use crate::{
     engine::{CloseReason, Connection, Root, Sid, SocketId, Transport},
@@ -46,7 +50,7 @@ struct Inner {
     id: Sid,
     namespace: Arc<Shared>,
     connection: Connection,
-    handshake: Handshake,
+    client: Arc<ClientShared>,
     auth: Option<Box<str>>,
     state: Mutex<State>,
 }
@@ -57,9 +61,23 @@ struct State {
     rooms: Vec<Arc<str>>,
     /// Acks that the client owes.
     acks: Vec<(u64, oneshot::Sender<RawArgs>)>,
-    #[expect(clippy::box_collection, reason = "most sockets have none, and a table is 48 bytes")]
-    data: Option<Box<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>,
+    /// Most sockets have none.
+    extras: Option<Box<Extras>>,
 }
+
+/// What an application gave to a socket.
+#[derive(Default)]
+struct Extras {
+    data: TypeMap,
+    /// `None`: everything is allowed.
+    acl: Option<Acl>,
+    jobs: Jobs,
+    /// The value of the type that serves the namespace.
+    object: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// A socket that its client knows of, and does not keep.
+pub(crate) struct WeakSocket(Weak<Inner>);
 
 enum Status {
     /// Not let in yet: what it sends and joins is held until it is.
@@ -95,7 +113,7 @@ impl Socket {
     pub(crate) fn new(
         namespace: Arc<Shared>,
         connection: Connection,
-        handshake: Handshake,
+        client: Arc<ClientShared>,
         auth: Option<Box<str>>,
     ) -> Self {
         let id = match connection.profile().socket_id {
@@ -107,13 +125,13 @@ impl Socket {
             id,
             namespace,
             connection,
-            handshake,
+            client,
             auth,
             state: Mutex::new(State {
                 status: Status::Connecting(Held::default()),
                 rooms: Vec::new(),
                 acks: Vec::new(),
-                data: None,
+                extras: None,
             }),
         }))
     }
@@ -152,7 +170,81 @@ impl Socket {
     /// io.of("/").on_connect(async |socket: Socket| println!("from {:?}", socket.handshake().peer_addr()));
     /// ```
     pub fn handshake(&self) -> &Handshake {
-        &self.0.handshake
+        self.0.client.handshake()
+    }
+
+    /// Its client as a whole, with the sockets of its other namespaces.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("log out", async |socket: Socket| {
+    ///     if let Some(admin) = socket.client().of("/admin") {
+    ///         admin.disconnect();
+    ///     }
+    /// });
+    /// ```
+    pub fn client(&self) -> Client {
+        Client::new(self.0.connection.clone(), self.0.client.clone())
+    }
+
+    /// Its client's session: values that all of the client's namespaces share. What is the socket's
+    /// alone is [inserted](Self::insert) into it.
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// #[derive(Clone)]
+    /// struct Language(&'static str);
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on_connect(async |socket: Socket| { socket.session().insert(Language("en")); });
+    /// ```
+    pub fn session(&self) -> Session {
+        self.client().session()
+    }
+
+    /// What it may call: see [`Acl`].
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("vote", async |socket: Socket| socket.acl().deny("vote"));
+    /// ```
+    pub fn acl(&self) -> SocketAcl<'_> {
+        SocketAcl::new(self)
+    }
+
+    /// The value of the type that [serves](Namespace::serve) its namespace, from when the client was let in
+    /// until its disconnect handler has run. A method has it as `self`; this is for those of others.
+    ///
+    /// ```
+    /// use tower_socketio::{Ack, Data, SocketIo, Socket, namespace};
+    ///
+    /// struct Player(String);
+    ///
+    /// #[namespace]
+    /// impl Player {
+    ///     #[connect]
+    ///     async fn connect(socket: Socket) -> Self {
+    ///         Self(socket.id().to_string())
+    ///     }
+    ///
+    ///     #[event]
+    ///     async fn who_is(&self, socket: Socket, Data(id): Data<String>) -> Ack<Option<String>> {
+    ///         let other = socket.namespace().socket(id).and_then(|other| other.object::<Player>());
+    ///         Ack(other.map(|other| other.0.clone()))
+    ///     }
+    /// }
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/game").serve::<Player>();
+    /// ```
+    pub fn object<T: Controller>(&self) -> Option<Arc<T>> {
+        let object = self.lock().extras.as_ref()?.object.clone()?;
+        object.downcast().ok()
     }
 
     /// The JSON object that the client sent as `auth`, if it sent any. Handlers extract it as
@@ -457,12 +549,8 @@ impl Socket {
     ///     .on("who", async |socket: Socket| println!("{:?}", socket.get::<Nick>().map(|nick| nick.0)));
     /// ```
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        let old = self
-            .lock()
-            .data
-            .get_or_insert_default()
-            .insert(TypeId::of::<T>(), Arc::new(value));
-        old.and_then(|old| old.downcast().ok()).map(Arc::unwrap_or_clone)
+        let old = self.with_extras(|extras| extras.data.insert(value));
+        old?.into_value()
     }
 
     /// A copy of the value of that type that was [inserted](Self::insert).
@@ -474,9 +562,8 @@ impl Socket {
     /// io.of("/").on("nick", async |socket: Socket| Ack(socket.get::<String>()));
     /// ```
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        // Cloned without the lock: it is the application's code that clones.
-        let value = self.lock().data.as_ref()?.get(&TypeId::of::<T>())?.clone();
-        value.downcast().ok().map(Arc::unwrap_or_clone)
+        let value = self.lock().extras.as_ref()?.data.get::<T>()?;
+        value.into_value()
     }
 
     /// Takes away the value of that type that was [inserted](Self::insert).
@@ -488,8 +575,60 @@ impl Socket {
     /// io.of("/").on("log out", async |socket: Socket| Ack(socket.remove::<String>().is_some()));
     /// ```
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let old = self.lock().data.as_mut()?.remove(&TypeId::of::<T>())?;
-        old.downcast().ok().map(Arc::unwrap_or_clone)
+        let old = self.lock().extras.as_mut()?.data.remove::<T>()?;
+        old.into_value()
+    }
+
+    fn with_extras<T>(&self, with: impl FnOnce(&mut Extras) -> T) -> T {
+        with(self.lock().extras.get_or_insert_default())
+    }
+
+    /// Gives it the rules that its namespace begins with.
+    pub(crate) fn reset_acl(&self) {
+        let initial = self.shared().initial_acl(self.handshake());
+        let mut state = self.lock();
+        if initial.is_some() || state.extras.is_some() {
+            state.extras.get_or_insert_default().acl = initial;
+        }
+    }
+
+    pub(super) fn change_acl(&self, change: impl FnOnce(&mut Acl)) {
+        self.with_extras(|extras| change(extras.acl.get_or_insert_with(Acl::all)));
+    }
+
+    /// Whether its rules allow that event.
+    pub(crate) fn allows(&self, event: &str) -> bool {
+        let state = self.lock();
+        let acl = state.extras.as_ref().and_then(|extras| extras.acl.as_ref());
+        acl.is_none_or(|acl| acl.is_allowed(event))
+    }
+
+    /// `None`: it has left.
+    pub(super) fn with_jobs<T>(&self, with: impl FnOnce(Option<&mut Jobs>) -> T) -> T {
+        let mut state = self.lock();
+        if let Status::Left { .. } = state.status {
+            return with(None);
+        }
+        with(Some(&mut state.extras.get_or_insert_default().jobs))
+    }
+
+    pub(super) fn take_jobs(&self) -> Jobs {
+        let mut state = self.lock();
+        let extras = state.extras.as_mut();
+        extras
+            .map(|extras| std::mem::take(&mut extras.jobs))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn keep_object<T: Controller>(&self, object: Arc<T>) {
+        self.with_extras(|extras| extras.object = Some(object));
+    }
+
+    /// Its last handler has run.
+    pub(crate) fn drop_object(&self) {
+        let object = self.lock().extras.as_mut().and_then(|extras| extras.object.take());
+        // It is the application's code that drops it: without the lock.
+        drop(object);
     }
 
     pub(crate) fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
@@ -517,6 +656,7 @@ impl Socket {
         Frames::connect(connection.generation(), self.path(), self.id()).send(connection, false);
         let rooms = &self.0.namespace.rooms;
         rooms.insert(self);
+        self.0.client.insert(self);
         state.rooms = held.rooms.iter().filter_map(|room| rooms.join(self, room)).collect();
         drop(state);
         for emit in held.emits {
@@ -539,10 +679,13 @@ impl Socket {
         state.status = Status::Left { reason, was };
         // Whoever waits for one is told by the drop.
         let acks = std::mem::take(&mut state.acks);
+        let jobs = state.extras.as_mut().map(|extras| std::mem::take(&mut extras.jobs));
         if was == Was::Connected {
             self.0.namespace.rooms.remove(self.id(), &state.rooms);
+            self.0.client.remove(self);
         }
         drop((state, acks));
+        jobs.unwrap_or_default().abort();
         Some(was)
     }
 
@@ -566,6 +709,10 @@ impl Socket {
     /// Whether it is the very same, not only one that has its id.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakSocket {
+        WeakSocket(Arc::downgrade(&self.0))
     }
 
     pub(crate) fn is_connecting(&self) -> bool {
@@ -675,6 +822,16 @@ impl Socket {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics half-way through a change.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WeakSocket {
+    pub(crate) fn upgrade(&self) -> Option<Socket> {
+        self.0.upgrade().map(Socket)
+    }
+
+    pub(crate) fn is(&self, socket: &Socket) -> bool {
+        self.0.as_ptr() == Arc::as_ptr(&socket.0)
     }
 }
 

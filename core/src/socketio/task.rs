@@ -4,54 +4,36 @@ use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-use super::{handler::HandlerFuture, socket::Socket};
+use super::{call::OwnedOccasion, handler::HandlerFuture, socket::Socket};
 use crate::error::FailureKind;
-
-/// What a handler was called for.
-#[derive(Debug, Clone)]
-pub(crate) enum Occasion {
-    Connect,
-    Event(Arc<str>),
-    Disconnect,
-}
-
-impl Occasion {
-    pub(crate) fn event(&self) -> Option<&str> {
-        match self {
-            Self::Event(name) => Some(name),
-            Self::Connect | Self::Disconnect => None,
-        }
-    }
-}
 
 /// A handler's future. Ready when it has ended, panicked or been aborted.
 pub(crate) struct Task {
     socket: Socket,
-    occasion: Occasion,
+    occasion: OwnedOccasion,
     ack: Option<u64>,
-    future: Option<HandlerFuture>,
+    future: Option<Caught>,
 }
 
 /// A handler that has ended.
 pub(crate) struct Done {
     pub(crate) socket: Socket,
-    pub(crate) occasion: Occasion,
+    pub(crate) occasion: OwnedOccasion,
     /// The ack to answer if the handler failed.
     pub(crate) ack: Option<u64>,
     pub(crate) result: Result<(), FailureKind>,
 }
 
 impl Task {
-    pub(crate) fn new(socket: Socket, occasion: Occasion, future: HandlerFuture) -> Self {
+    pub(crate) fn new(socket: Socket, occasion: OwnedOccasion, future: HandlerFuture) -> Self {
         Self {
             socket,
             occasion,
             ack: None,
-            future: Some(future),
+            future: Some(Caught::new(future)),
         }
     }
 
@@ -76,11 +58,7 @@ impl Future for Task {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done> {
         let result = match &mut self.future {
             None => Err(FailureKind::GraceExceeded),
-            Some(future) => match contain(|| future.as_mut().poll(cx)) {
-                Ok(Poll::Pending) => return Poll::Pending,
-                Ok(Poll::Ready(result)) => result,
-                Err(panic) => Err(panic),
-            },
+            Some(future) => ready!(Pin::new(future).poll(cx)),
         };
         Poll::Ready(Done {
             socket: self.socket.clone(),
@@ -88,6 +66,23 @@ impl Future for Task {
             ack: self.ack,
             result,
         })
+    }
+}
+
+/// A future of the application's, whose panic is an error.
+pub(crate) struct Caught(HandlerFuture);
+
+impl Caught {
+    pub(crate) fn new(future: HandlerFuture) -> Self {
+        Self(future)
+    }
+}
+
+impl Future for Caught {
+    type Output = Result<(), FailureKind>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        contain(|| self.0.as_mut().poll(cx)).unwrap_or_else(|panic| Poll::Ready(Err(panic)))
     }
 }
 

@@ -432,7 +432,7 @@ impl Log {
     /// A hook for `on_error` that notes the event and what went wrong.
     pub(crate) fn failures(&self) -> impl Fn(&Failure<'_>) + Send + Sync + use<> {
         let log = self.clone();
-        move |failure| log.add(format!("{:?} {}", failure.event, failure.kind))
+        move |failure| log.add(format!("{:?} {}", failure.event(), failure.kind))
     }
 }
 

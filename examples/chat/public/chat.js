@@ -1,12 +1,13 @@
 /* The chat's page. It talks to the server over one socket in the namespace `/`.
 
-   The page asks, the server acknowledges with { ok: true, … } or { ok: false, error: "a sentence for people" }:
-     login  { nick, key }   -> { ok, nick, rooms }            once a socket; `key` is the tab's secret: who comes with
-                                                              the key of the one who bears the name takes it over
-     join   { room }        -> { ok, room, people, history }  leaves the room before; creates a room nobody is in
-     say    { id, text }    -> { ok }                         to the room joined; an id said before is not said again
-     typing true | false                                      no acknowledgement
-     echo                   -> (no arguments)                 for the round trip
+   The page asks, the server acknowledges with what is said here, or with { error: { message: "a sentence for people" } }:
+     login  { nick, key }   -> { nick, rooms }            once a socket; `key` is the tab's secret: who comes with
+                                                          the key of the one who bears the name takes it over
+     join   { room }        -> { room, people, history }  leaves the room before; creates a room nobody is in
+     say    { id, text }    -> null                       to the room joined; an id said before is not said again
+     typing true | false                                  no acknowledgement
+     echo                   -> (no arguments)             for the round trip
+   Out of turn (`join` before `login`, `say` before `join`) they are denied: { error: { name: "method_access_denied", … } }.
    The server tells:
      rooms    [{ name, people: 2 }, …]      everybody, whenever a number changes
      message  { room, id, nick, text, at }  the whole room, the speaker included
@@ -77,8 +78,7 @@ async function ask(event, ...args) {
   if (!socket.connected) return { ok: false, silent: true, error: 'There is no connection.' };
   try {
     const reply = await socket.timeout(PATIENCE).emitWithAck(event, ...args);
-    if (reply?.ok === true) return reply;
-    return { ok: false, error: typeof reply?.error === 'string' ? reply.error : 'The server refused.' };
+    return reply?.error ? { ok: false, error: reply.error.message } : { ok: true, ...reply };
   } catch {
     return { ok: false, silent: true, error: 'The server did not answer. Try again.' };
   }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde::Serialize;
-use tower_socketio::Sid;
+use tower_socketio::{EventError, Sid};
 
 /// These rooms are always there.
 const DEFAULT_ROOMS: [&str; 3] = ["lobby", "rust", "tea-room"];
@@ -79,6 +79,12 @@ pub(crate) struct RoomView {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Refused(pub String);
 
+impl From<Refused> for EventError {
+    fn from(Refused(why): Refused) -> Self {
+        Self::new(why)
+    }
+}
+
 impl Default for Chat {
     fn default() -> Self {
         Self {
@@ -89,11 +95,8 @@ impl Default for Chat {
 }
 
 impl Chat {
-    /// Whether `id` may bear that name, and how the name is spelt.
-    pub(crate) fn check_login(&self, id: &Sid, nick: &str, key: &str) -> Result<String, Refused> {
-        if self.people.contains_key(id) {
-            return refuse("You are logged in already.");
-        }
+    /// Whether somebody may bear that name, and how the name is spelt.
+    pub(crate) fn check_login(&self, nick: &str, key: &str) -> Result<String, Refused> {
         let nick = check_nick(nick)?;
         check_token(key, "A key")?;
         match self.bearer(&nick).map(|bearer| &self.people[bearer]) {
@@ -128,14 +131,6 @@ impl Chat {
     /// Forgets somebody who has left the room already; `false` if nobody was logged in.
     pub(crate) fn log_out(&mut self, id: &Sid) -> bool {
         self.people.remove(id).is_some()
-    }
-
-    /// Whether `id` may go into that room, and how the room's name is spelt.
-    pub(crate) fn check_join(&self, id: &Sid, room: &str) -> Result<String, Refused> {
-        if !self.people.contains_key(id) {
-            return refuse("Log in first.");
-        }
-        check_room(room)
     }
 
     /// The room that `id` is in, and the name they bear.
@@ -228,7 +223,8 @@ fn check_nick(nick: &str) -> Result<String, Refused> {
     Ok(nick)
 }
 
-fn check_room(room: &str) -> Result<String, Refused> {
+/// How the name of a room is spelt.
+pub(crate) fn check_room(room: &str) -> Result<String, Refused> {
     let room = room.trim().to_lowercase();
     if !(1..=MAX_ROOM).contains(&room.chars().count()) {
         return refuse(format!("A room name has 1 to {MAX_ROOM} characters."));
@@ -330,26 +326,20 @@ mod tests {
 
     #[test]
     fn a_name_is_borne_once_and_its_key_takes_it_over() {
-        let (chat, ada, _) = two_in_the_lobby();
-        let guest = Sid::random();
+        let (chat, _, _) = two_in_the_lobby();
         let taken = "Somebody called Ada is here already. Pick another name.";
-        assert_eq!(refusal(chat.check_login(&guest, "aDA", "another key")), taken);
-        assert_eq!(chat.check_login(&guest, "aDA", "key").unwrap(), "aDA");
+        assert_eq!(refusal(chat.check_login("aDA", "another key")), taken);
+        assert_eq!(chat.check_login("aDA", "key").unwrap(), "aDA");
         assert_eq!(
-            refusal(chat.check_login(&ada, "Eve", "key")),
-            "You are logged in already."
-        );
-        assert_eq!(
-            refusal(chat.check_login(&guest, "Eve", &"k".repeat(65))),
+            refusal(chat.check_login("Eve", &"k".repeat(65))),
             "A key has at most 64 characters."
         );
     }
 
     #[test]
-    fn who_is_not_logged_in_or_in_no_room_is_told_so() {
+    fn who_is_in_no_room_can_say_nothing() {
         let mut chat = Chat::default();
         let ada = Sid::random();
-        assert_eq!(refusal(chat.check_join(&ada, "lobby")), "Log in first.");
         assert_eq!(refusal(chat.say(&ada, "m1", "hello")), "Join a room first.");
         chat.log_in(&ada, "Ada", "key");
         assert_eq!(refusal(chat.say(&ada, "m1", "hello")), "Join a room first.");

@@ -1,0 +1,112 @@
+//! A client as a whole: its sockets in several namespaces, and the session that they share.
+
+mod kit;
+
+use kit::{Log, Ws, idle, sockets};
+use tower_socketio::{Ack, Acl, Data, Generation, Socket, SocketIo, State};
+
+#[derive(Clone, Debug, PartialEq)]
+struct User(String);
+
+#[tokio::test(start_paused = true)]
+async fn namespaces_of_a_client_share_its_session_and_no_other_client_does() {
+    let io = SocketIo::builder().build();
+    io.of("/")
+        .on("log in", async |socket: Socket, Data(name): Data<String>| {
+            Ack(socket.session().insert(User(name)).map(|before| before.0))
+        });
+    io.of("/chat")
+        .on("who", async |socket: Socket| {
+            Ack(socket.session().get::<User>().map(|user| user.0))
+        })
+        .on("log out", async |socket: Socket| {
+            Ack(socket.session().remove::<User>().is_some())
+        });
+    let (mut ada, mut ben) = (Ws::join(&io, "/").await, Ws::join(&io, "/").await);
+    for ws in [&mut ada, &mut ben] {
+        ws.connect("/chat").await;
+    }
+    ada.send(r#"421["log in","ada"]"#).await;
+    assert_eq!(ada.text().await, "431[null]");
+    ada.send(r#"422["log in","Ada"]"#).await;
+    assert_eq!(ada.text().await, r#"432["ada"]"#);
+    ada.send(r#"42/chat,3["who"]"#).await;
+    assert_eq!(ada.text().await, r#"43/chat,3["Ada"]"#);
+    ben.send(r#"42/chat,3["who"]"#).await;
+    assert_eq!(ben.text().await, "43/chat,3[null]");
+    for gone in [true, false] {
+        ada.send(r#"42/chat,4["log out"]"#).await;
+        assert_eq!(ada.text().await, format!("43/chat,4[{gone}]"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_namespace_reaches_the_clients_socket_in_another() {
+    let log = Log::default();
+    let io = SocketIo::builder().state(log.clone()).build();
+    let admin = io.of("/admin");
+    admin
+        .acl(|_| Acl::none())
+        .on("kick", async |State(log): State<Log>| log.add("kicked"));
+    io.of("/").on("promote", async |socket: Socket| {
+        let admin = socket.client().of("/admin");
+        if let Some(admin) = &admin {
+            admin.acl().allow("kick");
+            admin.emit("promoted", true).unwrap();
+        }
+        Ack(admin.is_some())
+    });
+    io.of("/").on("demote", async |socket: Socket| {
+        socket.client().of("admin").unwrap().disconnect();
+    });
+    let mut ws = Ws::join(&io, "/").await;
+    let mut bystander = Ws::join(&io, "/").await;
+    bystander.connect("/admin").await;
+    ws.send(r#"421["promote"]"#).await;
+    assert_eq!(ws.text().await, "431[false]", "it is not there yet");
+    ws.connect("/admin").await;
+    ws.send_all(&[r#"422["promote"]"#, r#"42/admin,["kick"]"#]).await;
+    assert_eq!(ws.text().await, r#"42/admin,["promoted",true]"#);
+    assert_eq!(ws.text().await, "432[true]");
+    bystander.send(r#"42/admin,["kick"]"#).await;
+    idle().await;
+    assert_eq!(log.take(), ["kicked"], "by one of them");
+    ws.send(r#"42["demote"]"#).await;
+    assert_eq!(ws.text().await, "41/admin,");
+    ws.send(r#"423["promote"]"#).await;
+    assert_eq!(ws.text().await, "433[false]", "it is not there any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_sockets_are_those_that_are_connected() {
+    let io = SocketIo::builder().build();
+    let mut found = sockets(&io.of("/"));
+    io.of("/a");
+    io.of("/refusing")
+        .on_connect(async || Err::<(), _>(tower_socketio::Refusal::new("no")));
+    let (mut ws, _) = Ws::open_eio3(&io).await;
+    let client = found.next().await.client();
+    let paths = || {
+        client
+            .sockets()
+            .iter()
+            .map(|socket| socket.namespace().path().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(client.handshake().generation(), Generation::Eio3);
+    ws.send_all(&["40/a", "40/refusing"]).await;
+    idle().await;
+    assert_eq!(paths(), ["/", "/a"]);
+    ws.send("41/a").await;
+    idle().await;
+    assert_eq!(paths(), ["/"]);
+    client.session().insert(User("ada".to_owned()));
+    client.close();
+    idle().await;
+    assert_eq!(paths(), [""; 0]);
+    assert_eq!(
+        client.session().get(),
+        Some(User("ada".to_owned())),
+        "for those who still hold it"
+    );
+}
