@@ -375,10 +375,7 @@ impl<'a> Failure<'a> {
     /// }
     /// ```
     pub fn event(&self) -> Option<&'a str> {
-        match self.occasion {
-            Some(Occasion::Event(name)) => Some(name),
-            _ => None,
-        }
+        self.occasion.and_then(Occasion::event)
     }
 }
 

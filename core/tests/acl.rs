@@ -349,6 +349,23 @@ async fn clients_before_1_0_are_under_the_same_rules_with_events_and_messages() 
     assert_eq!(ws.texts().await, [format!("6:::1+{DENIED}")]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_denied_while_a_wrapper_awaits_is_not_called() {
+    let (io, nsp, log) = server();
+    nsp.wrap(|_, next| async move {
+        sleep(secs(1)).await;
+        next.await
+    });
+    nsp.on("once", async |socket: Socket, State(log): State<Log>| {
+        socket.acl().deny("once");
+        log.add("called once");
+    });
+    let mut ws = Ws::join(&io, "/").await;
+    ws.send_all(&[r#"421["once"]"#, r#"422["once"]"#]).await;
+    assert_eq!(ws.text().await, format!("432{DENIED}"));
+    assert_eq!(log.take(), ["called once", "method_access_denied once"]);
+}
+
 /// Numbers that look random, the same for the same seed.
 struct Dice(u64);
 

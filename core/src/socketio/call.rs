@@ -30,6 +30,15 @@ pub enum Occasion<'a> {
     Job,
 }
 
+impl<'a> Occasion<'a> {
+    pub(crate) fn event(self) -> Option<&'a str> {
+        match self {
+            Self::Event(name) => Some(name),
+            Self::Connect | Self::Disconnect | Self::Job => None,
+        }
+    }
+}
+
 impl fmt::Display for Occasion<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

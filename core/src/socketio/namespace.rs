@@ -518,6 +518,15 @@ impl Shared {
             return future;
         }
         let call = call();
+        // Wrappers may await, and the rules change meanwhile.
+        let socket = call.socket().clone();
+        let event = call.occasion().event().map(str::to_owned);
+        let future: HandlerFuture = Box::pin(async move {
+            match event {
+                Some(event) if !socket.allows(&event) => Err(FailureKind::AccessDenied),
+                _ => future.await,
+            }
+        });
         let around = |inner, wrapper: &Arc<Wrapper>| wrapper(call.clone(), Next::new(inner));
         wrappers.iter().rev().fold(future, around)
     }
