@@ -39,31 +39,34 @@ function selected() {
  */
 export function describeExamples(prefix, body) {
   const names = selected().filter((name) => name.startsWith(prefix));
-  for (const name of names) {
-    describe(name, () => {
-      const server = {};
-      let child;
-      const run = async (port) => {
-        child = await start(name, port);
-        Object.assign(server, child.address);
-      };
-      server.kill = () => child.end('SIGKILL');
-      server.restart = () => run(server.port);
-      server.stop = async () => {
-        const start = performance.now();
-        const { code, signal, stderr } = await child.end('SIGTERM');
-        const took = performance.now() - start;
-        assert.deepEqual({ code, signal }, { code: 0, signal: null }, `${name} ends well; its stderr ends:\n${stderr}`);
-        assert.ok(took < STOP_MS, `${name} takes ${took.toFixed()} ms to stop`);
-      };
-      before(() => run(0));
-      after(async () => {
-        const { stderr } = await child.end('SIGKILL');
-        assert.ok(!stderr.includes('panicked at'), `${name} panicked:\n${stderr}`);
-      });
-      body(name, server, name === names[0]);
+  for (const name of names) describeExample(name, (server) => body(name, server, name === names[0]));
+}
+
+/** A `describe` of one example, whose `body` gets the handle. `panics` says that it may panic. */
+export function describeExample(name, body, { panics = false } = {}) {
+  describe(name, () => {
+    const server = {};
+    let child;
+    const run = async (port) => {
+      child = await start(name, port);
+      Object.assign(server, child.address);
+    };
+    server.kill = () => child.end('SIGKILL');
+    server.restart = () => run(server.port);
+    server.stop = async () => {
+      const start = performance.now();
+      const { code, signal, stderr } = await child.end('SIGTERM');
+      const took = performance.now() - start;
+      assert.deepEqual({ code, signal }, { code: 0, signal: null }, `${name} ends well; its stderr ends:\n${stderr}`);
+      assert.ok(took < STOP_MS, `${name} takes ${took.toFixed()} ms to stop`);
+    };
+    before(() => run(0));
+    after(async () => {
+      const { stderr } = await child.end('SIGKILL');
+      assert.ok(panics || !stderr.includes('panicked at'), `${name} panicked:\n${stderr}`);
     });
-  }
+    body(server);
+  });
 }
 
 async function start(name, port) {
