@@ -82,7 +82,7 @@ async fn jobs_of_other_sockets_and_namespaces_go_on() {
 #[tokio::test(start_paused = true)]
 async fn jobs_are_aborted_one_by_one_or_all_at_once() {
     let (io, mut found, log) = server();
-    let _ws = Ws::join(&io, "/").await;
+    let ws = Ws::join(&io, "/").await;
     let socket = found.next().await;
     let first = spawn_forever(&socket, &log, "first");
     spawn_forever(&socket, &log, "second");
@@ -92,14 +92,15 @@ async fn jobs_are_aborted_one_by_one_or_all_at_once() {
     idle().await;
     assert_eq!(log.take(), ["first ended"]);
     socket.abort_jobs();
+    spawn_forever(&socket, &log, "fourth");
     idle().await;
     let mut ended = log.take();
     ended.sort();
     assert_eq!(ended, ["second ended", "third ended"]);
     assert!(socket.is_connected());
-    spawn_forever(&socket, &log, "fourth");
+    ws.vanish().await;
     idle().await;
-    assert_eq!(log.take(), [""; 0], "later jobs run");
+    assert_eq!(log.take(), ["fourth ended"], "later jobs run, and end as all do");
 }
 
 async fn panics() {

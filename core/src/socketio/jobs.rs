@@ -13,25 +13,39 @@ use super::{
 #[derive(Default)]
 pub(super) struct Jobs {
     next: u64,
-    running: Vec<(u64, AbortHandle)>,
+    /// Without a handle: it is just being spawned.
+    running: Vec<(u64, Option<AbortHandle>)>,
 }
 
 impl Jobs {
-    /// Begins a job, of which `make` is told the number.
-    fn begin(&mut self, make: impl FnOnce(u64) -> AbortHandle) -> AbortHandle {
+    /// The number of a job that is about to be spawned.
+    fn announce(&mut self) -> u64 {
         let id = self.next;
         self.next += 1;
-        let handle = make(id);
-        self.running.push((id, handle.clone()));
-        handle
+        self.running.push((id, None));
+        id
+    }
+
+    /// `false`: it has ended, or was aborted before it had a handle.
+    fn keep(&mut self, id: u64, handle: &AbortHandle) -> bool {
+        let job = self.running.iter_mut().find(|(running, _)| *running == id);
+        job.is_some_and(|(_, kept)| kept.replace(handle.clone()).is_none())
     }
 
     fn forget(&mut self, id: u64) {
         self.running.retain(|(running, _)| *running != id);
     }
 
+    /// All of them, to be aborted. Numbers are not used again: some have not ended yet.
+    pub(super) fn take(&mut self) -> Self {
+        Self {
+            next: self.next,
+            running: std::mem::take(&mut self.running),
+        }
+    }
+
     pub(super) fn abort(self) {
-        for (_, job) in self.running {
+        for job in self.running.into_iter().filter_map(|(_, handle)| handle) {
             job.abort();
         }
     }
@@ -66,14 +80,13 @@ impl Socket {
         let socket = self.clone();
         let job: HandlerFuture = Box::pin(async move { job.await.respond(None) });
         let runtime = self.shared().runtime().handle();
-        self.with_jobs(|jobs| {
-            if let Some(jobs) = jobs {
-                return jobs.begin(|id| runtime.spawn(run(socket, id, job)).abort_handle());
-            }
-            let never = runtime.spawn(std::future::pending::<()>()).abort_handle();
-            never.abort();
-            never
-        })
+        let id = self.with_jobs(|jobs| jobs.map(Jobs::announce)).unwrap_or_default();
+        // Not under the lock: a runtime that has been shut down drops the job at once.
+        let handle = runtime.spawn(run(Ending(socket, id), job)).abort_handle();
+        if !self.with_jobs(|jobs| jobs.is_some_and(|jobs| jobs.keep(id, &handle))) {
+            handle.abort();
+        }
+        handle
     }
 
     /// Aborts all jobs of the socket.
@@ -89,22 +102,24 @@ impl Socket {
     }
 }
 
-/// A job from its begin to its end, however it ends.
-async fn run(socket: Socket, id: u64, job: HandlerFuture) {
-    struct Ended(Socket, u64);
+/// What is dropped when a job ends, even one that never began.
+struct Ending(Socket, u64);
 
-    impl Drop for Ended {
-        fn drop(&mut self) {
-            self.0.with_jobs(|jobs| {
-                if let Some(jobs) = jobs {
-                    jobs.forget(self.1);
-                }
-            });
-        }
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.with_jobs(|jobs| {
+            if let Some(jobs) = jobs {
+                jobs.forget(self.1);
+            }
+        });
     }
+}
 
-    let ended = Ended(socket, id);
-    let socket = &ended.0;
+async fn run(ending: Ending, job: HandlerFuture) {
+    let socket = &ending.0;
+    if socket.left().is_some() {
+        return;
+    }
     let call = Call::new(socket, OwnedOccasion::Job);
     let result = match contain(|| socket.shared().wrap(|| call, job)) {
         Ok(job) => Caught::new(job).await,

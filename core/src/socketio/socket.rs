@@ -615,9 +615,7 @@ impl Socket {
     pub(super) fn take_jobs(&self) -> Jobs {
         let mut state = self.lock();
         let extras = state.extras.as_mut();
-        extras
-            .map(|extras| std::mem::take(&mut extras.jobs))
-            .unwrap_or_default()
+        extras.map(|extras| extras.jobs.take()).unwrap_or_default()
     }
 
     pub(super) fn keep_object<T: Controller>(&self, object: Arc<T>) {
@@ -679,7 +677,7 @@ impl Socket {
         state.status = Status::Left { reason, was };
         // Whoever waits for one is told by the drop.
         let acks = std::mem::take(&mut state.acks);
-        let jobs = state.extras.as_mut().map(|extras| std::mem::take(&mut extras.jobs));
+        let jobs = state.extras.as_mut().map(|extras| extras.jobs.take());
         if was == Was::Connected {
             self.0.namespace.rooms.remove(self.id(), &state.rooms);
             self.0.client.remove(self);
