@@ -79,6 +79,12 @@ async fn jobs_of_other_sockets_and_namespaces_go_on() {
     assert_eq!(log.take(), ["other ended"]);
 }
 
+fn sorted(log: &Log) -> Vec<String> {
+    let mut entries = log.take();
+    entries.sort();
+    entries
+}
+
 #[tokio::test(start_paused = true)]
 async fn jobs_are_aborted_one_by_one_or_all_at_once() {
     let (io, mut found, log) = server();
@@ -93,14 +99,17 @@ async fn jobs_are_aborted_one_by_one_or_all_at_once() {
     assert_eq!(log.take(), ["first ended"]);
     socket.abort_jobs();
     spawn_forever(&socket, &log, "fourth");
+    spawn_forever(&socket, &log, "fifth");
     idle().await;
-    let mut ended = log.take();
-    ended.sort();
-    assert_eq!(ended, ["second ended", "third ended"]);
+    assert_eq!(sorted(&log), ["second ended", "third ended"]);
     assert!(socket.is_connected());
     ws.vanish().await;
     idle().await;
-    assert_eq!(log.take(), ["fourth ended"], "later jobs run, and end as all do");
+    assert_eq!(
+        sorted(&log),
+        ["fifth ended", "fourth ended"],
+        "later jobs run, and end as all do"
+    );
 }
 
 async fn panics() {
@@ -116,8 +125,7 @@ async fn panics_and_errors_of_jobs_are_reported_and_harm_nobody() {
     socket.spawn(panics());
     socket.spawn(async { Err::<(), _>(std::fmt::Error) });
     idle().await;
-    let mut failures = log.take();
-    failures.sort();
+    let failures = sorted(&log);
     let error = std::fmt::Error.to_string();
     assert_eq!(
         failures,
