@@ -14,5 +14,7 @@ async fn main() -> std::io::Result<()> {
         .merge(axum_socketio::mount(&io));
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
-    axum::serve(listener, app).with_graceful_shutdown(io.close_on_signal()).await
+    axum::serve(listener, app)
+        .with_graceful_shutdown(io.close_on_signal())
+        .await
 }
