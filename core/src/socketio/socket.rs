@@ -219,6 +219,7 @@ impl Socket {
 
     /// The value of the type that [serves](Namespace::serve) its namespace, from when the client was let in
     /// until its disconnect handler has run. A method has it as `self`; this is for those of others.
+    /// Whoever holds the last `Arc` drops the value: do not let one go under a lock that its `Drop` takes.
     ///
     /// ```
     /// use tower_socketio::{Ack, Data, SocketIo, Socket, namespace};
