@@ -21,11 +21,10 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// A client that waits for an ack is told `{"error":{"message":…,"data":…}}` as its first
 /// argument; also when the handler panics, does not take the arguments that the client sent
 /// (then with a `"name"` of `"invalid_method_args"`), or is denied to it by an [`Acl`](crate::Acl)
-/// (`"method_access_denied"`), unless the handler took an [`AckSender`](crate::AckSender) to answer
-/// by. Of an error that came
-/// by `?` it is told only `internal error`: what went wrong inside
-/// is the server's, and reaches [`on_error`](crate::Namespace::on_error). That goes for text too:
-/// `Err("text")?` does not show it to the client, [`EventError::new`] does.
+/// (`"method_access_denied"`); unless it has been answered already, by an
+/// [`AckSender`](crate::AckSender). Of an error that came by `?` it is told only `internal error`:
+/// what went wrong inside is the server's, and reaches [`on_error`](crate::Namespace::on_error).
+/// That goes for text too: `Err("text")?` does not show it to the client, [`EventError::new`] does.
 ///
 /// It does not implement [`std::error::Error`], so that every error that does can become one by `?`.
 ///
@@ -505,7 +504,7 @@ impl fmt::Display for FailureKind {
 impl fmt::Display for Failure<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(namespace) = self.namespace {
-            write!(f, "{namespace}: ")?;
+            write!(f, "{}: ", namespace.escape_debug())?;
         }
         if let Some(occasion) = self.occasion {
             write!(f, "{occasion}: ")?;

@@ -295,7 +295,7 @@ impl SocketIo {
     /// [hook](Namespace::on_error) is told of; also of packets that cannot be read, and of namespaces that
     /// the server does not have. Without it, the log is told, as there.
     ///
-    /// It runs in the client's task and must not block.
+    /// It runs in the task of what failed, the client's or a job's, and must not block.
     ///
     /// # Panics
     /// When there is one already.

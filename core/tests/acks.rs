@@ -8,7 +8,8 @@ use bytes::Bytes;
 use kit::{Log, Ws, idle, secs, sockets};
 use tokio::time::{Instant, sleep};
 use tower_socketio::{
-    Ack, AckError, AckSender, Args, Data, DisconnectReason, EventError, Extension, RawArgs, Socket, SocketIo, State,
+    Ack, AckError, AckSender, Args, Data, DisconnectReason, EventError, Extension, FailureKind, Occasion, RawArgs,
+    Socket, SocketIo, State,
 };
 
 /// A client and its socket, in a server that notes failures and disconnections.
@@ -256,4 +257,51 @@ async fn text_where_an_attachment_was_due_closes_the_connection_and_so_does_one_
     ws.send_binary(&[1]).await;
     assert_eq!(ws.end().await, []);
     assert_eq!(log.take(), ["forced close"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ack_is_answered_once_whatever_a_wrapper_returns() {
+    let io = SocketIo::builder().build();
+    io.of("/").on("x", async || Ack(1)).wrap(|call, next| async move {
+        next.await?;
+        match call.occasion() {
+            Occasion::Event(_) => Err(FailureKind::Handler(EventError::new("too late"))),
+            _ => Ok(()),
+        }
+    });
+    let mut ws = Ws::join(&io, "/").await;
+    ws.send(r#"427["x"]"#).await;
+    assert_eq!(ws.texts().await, ["437[1]"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_arguments_are_told_in_whatever_order_a_handler_asks_for_things() {
+    let io = SocketIo::builder().build();
+    io.of("/")
+        .on("first", async |_: AckSender, Data(_): Data<u8>| {})
+        .on("last", async |Data(_): Data<u8>, _: AckSender| {});
+    let mut ws = Ws::join(&io, "/").await;
+    for event in ["first", "last"] {
+        ws.send(&format!(r#"427["{event}","no"]"#)).await;
+        let told = ws.texts().await;
+        assert!(
+            told[0].starts_with(r#"437[{"error":{"name":"invalid_method_args""#),
+            "{told:?}"
+        );
+        assert_eq!(told.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_fails_with_the_ack_in_its_hands_tells_the_client() {
+    let io = SocketIo::builder().build();
+    io.of("/")
+        .on("unanswered", async |_: AckSender| Err::<(), _>(EventError::new("no")))
+        .on("answered", async |ack: AckSender| {
+            ack.send(1)?;
+            Err::<(), _>(EventError::new("no"))
+        });
+    let mut ws = Ws::join(&io, "/").await;
+    ws.send_all(&[r#"421["unanswered"]"#, r#"422["answered"]"#]).await;
+    assert_eq!(ws.texts().await, [r#"431[{"error":{"message":"no"}}]"#, "432[1]"]);
 }

@@ -13,7 +13,9 @@ use http_body_util::Full;
 use kit::{Gate, Log, Polling, UPGRADE, Ws, idle, millis, request, secs, sockets, soon};
 use serde::{Deserialize, Deserializer};
 use tokio::time::sleep;
-use tower_socketio::{Ack, Acl, Data, EventName, FailureKind, Namespace, RawArgs, Refusal, Socket, SocketIo, State};
+use tower_socketio::{
+    Ack, AckSender, Acl, Data, EventName, FailureKind, Namespace, Occasion, RawArgs, Refusal, Socket, SocketIo, State,
+};
 
 /// What the client is told by an ack.
 const DENIED: &str = r#"[{"error":{"name":"method_access_denied","message":"the client may not call this event"}}]"#;
@@ -455,4 +457,65 @@ async fn no_call_starts_after_deny_returned_in_a_thousand_interleavings() {
         calls > 1_000 && denied > 1_000,
         "both happened often: {calls} calls, {denied} denied"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_handler_of_any_event_denies_is_not_called() {
+    let (io, nsp, log) = server();
+    nsp.on_any(async |socket: Socket, EventName(name): EventName| socket.acl().deny(name));
+    let mut ws = Ws::join(&io, "/").await;
+    ws.send(r#"427["free"]"#).await;
+    assert_eq!(ws.text().await, format!("437{DENIED}"));
+    assert_eq!(log.take(), ["method_access_denied free"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_answers_itself_is_denied_as_others_are() {
+    let (io, nsp, log) = server();
+    let gate = Gate::closed();
+    let held = gate.clone();
+    nsp.on("late", async |ack: AckSender| ack.send(1))
+        .wrap(move |call, next| {
+            let gate = held.clone();
+            async move {
+                if let Occasion::Event(_) = call.occasion() {
+                    gate.pass().await;
+                }
+                next.await
+            }
+        });
+    let mut found = sockets(&nsp);
+    let mut ws = Ws::join(&io, "/").await;
+    let socket = found.next().await;
+    ws.send(r#"427["late"]"#).await;
+    idle().await;
+    socket.acl().deny("late");
+    gate.admit(1);
+    assert_eq!(ws.text().await, format!("437{DENIED}"));
+    assert_eq!(log.take(), ["method_access_denied late"]);
+}
+
+/// A name that depends on the socket whose rules it is for.
+struct Name(Socket);
+
+impl AsRef<str> for Name {
+    fn as_ref(&self) -> &str {
+        if self.0.is_connected() { "secret" } else { "free" }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_made_before_anything_is_locked() {
+    let (io, nsp, _) = server();
+    let mut found = sockets(&nsp);
+    let _ws = Ws::join(&io, "/").await;
+    let socket = found.next().await;
+    // In a thread of its own: the test would hang with it.
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        socket.acl().allow(Name(socket.clone()));
+        socket.acl().deny(Name(socket.clone()));
+        done.send(socket.acl().is_allowed(Name(socket.clone())))
+    });
+    assert_eq!(is_done.recv_timeout(secs(10)), Ok(false));
 }

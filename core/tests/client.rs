@@ -2,6 +2,8 @@
 
 mod kit;
 
+use std::sync::Arc;
+
 use kit::{Log, Ws, idle, sockets};
 use tower_socketio::{Ack, Acl, Data, Generation, Socket, SocketIo, State};
 
@@ -100,13 +102,49 @@ async fn its_sockets_are_those_that_are_connected() {
     ws.send("41/a").await;
     idle().await;
     assert_eq!(paths(), ["/"]);
-    client.session().insert(User("ada".to_owned()));
     client.close();
     idle().await;
     assert_eq!(paths(), [""; 0]);
-    assert_eq!(
-        client.session().get(),
-        Some(User("ada".to_owned())),
-        "for those who still hold it"
-    );
+}
+
+/// Notes when the last copy goes; holds the socket that it is kept by.
+#[derive(Clone)]
+struct Keepsake {
+    _socket: Socket,
+    _dropped: Arc<Dropped>,
+}
+
+struct Dropped(Log, &'static str);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.add(self.1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_goes_with_the_socket_and_the_client_even_if_it_holds_them() {
+    let log = Log::default();
+    let io = SocketIo::builder().state(log.clone()).build();
+    io.of("/")
+        .on_connect(async |socket: Socket, State(log): State<Log>| {
+            let keepsake = |name| Keepsake {
+                _socket: socket.clone(),
+                _dropped: Arc::new(Dropped(log.clone(), name)),
+            };
+            socket.insert(keepsake("the socket's"));
+            socket.session().insert(keepsake("the client's"));
+        })
+        .on_disconnect(async |socket: Socket, State(log): State<Log>| {
+            log.add(socket.get::<Keepsake>().is_some() && socket.session().get::<Keepsake>().is_some());
+        });
+    io.of("/other");
+    let mut ws = Ws::join(&io, "/").await;
+    ws.connect("/other").await;
+    ws.send("41").await;
+    idle().await;
+    assert_eq!(log.take(), ["true", "the socket's"]);
+    ws.vanish().await;
+    idle().await;
+    assert_eq!(log.take(), ["the client's"]);
 }

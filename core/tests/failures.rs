@@ -231,3 +231,35 @@ async fn a_wrapper_that_panics_fails_its_call_only() {
         "{failures:?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wrapper_refuses_who_connects_to_a_namespace_without_handlers() {
+    let (io, log) = server();
+    io.of("/")
+        .wrap(|_, _| async { Err(FailureKind::Refused(Refusal::new("not today"))) });
+    let mut ws = Ws::open(&io).await;
+    ws.send("40").await;
+    assert_eq!(ws.text().await, r#"44{"message":"not today"}"#);
+    assert_eq!(log.take(), ["refused client socket /: connect: not today"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_let_in_stays_in_whatever_a_wrapper_says_afterwards() {
+    let (io, log) = server();
+    io.of("/").wrap(|_, next| async {
+        next.await?;
+        Err(FailureKind::Refused(Refusal::new("too late")))
+    });
+    Ws::join(&io, "/").await;
+    assert_eq!(log.take()[0], "refused client socket /: connect: too late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_client_sends_is_one_line_of_a_log() {
+    let (io, log) = server();
+    let mut ws = Ws::open(&io).await;
+    ws.send("40/x\nERROR all is lost,").await;
+    idle().await;
+    let line = r"no_such_namespace client - /x\nERROR all is lost: connect: no such namespace";
+    assert_eq!(log.take(), [line]);
+}

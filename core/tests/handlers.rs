@@ -512,3 +512,30 @@ async fn handlers_of_a_client_that_left_are_dropped_once_however_busy_the_others
     let dropped = r#"Some("hang") the handler did not end in time after its client was gone"#;
     assert_eq!(log.take(), [dropped, "client namespace disconnect"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_panics_as_it_is_dropped_after_its_grace_harms_nobody() {
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(std::thread::panicking(), "dropped");
+        }
+    }
+
+    let (io, log, _) = server(SocketIo::builder());
+    io.of("/").on("hang", async || {
+        let _bomb = Bomb;
+        pending::<()>().await;
+    });
+    let mut ws = Ws::join(&io, "/").await;
+    ws.send(r#"42["hang"]"#).await;
+    idle().await;
+    ws.vanish().await;
+    sleep(secs(60)).await;
+    let grace = "the handler did not end in time after its client was gone";
+    assert_eq!(
+        log.take(),
+        [format!("Some(\"hang\") {grace}"), "transport close".to_owned()]
+    );
+}

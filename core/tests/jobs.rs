@@ -6,7 +6,7 @@ use std::{future::pending, time::Duration};
 
 use kit::{Gate, Log, Received, Ws, idle, secs, sockets};
 use tokio::time::sleep;
-use tower_socketio::{Refusal, Socket, SocketIo};
+use tower_socketio::{EncodeError, EventError, Refusal, Socket, SocketIo, testing};
 
 /// Notes that it was dropped.
 struct Dropped(Log, &'static str);
@@ -48,7 +48,7 @@ async fn a_job_emits_until_its_socket_leaves() {
             clock.emit("tick", tick)?;
             sleep(secs(1)).await;
         }
-        Ok::<_, tower_socketio::EncodeError>(())
+        Ok::<_, EncodeError>(())
     });
     sleep(Duration::from_millis(2_500)).await;
     assert_eq!(
@@ -176,4 +176,54 @@ async fn jobs_of_a_socket_that_is_refused_end_and_their_emits_are_never_sent() {
     idle().await;
     assert_eq!(log.take(), ["job ended"]);
     assert_eq!(ws.texts().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_end_without_a_word_when_their_client_leaves() {
+    let failures = Log::default();
+    let io = SocketIo::builder().build();
+    let noted = failures.clone();
+    io.of("/").on_error(move |failure| noted.add(failure));
+    io.of("/").on_connect(async |socket: Socket| {
+        for _ in 0..20 {
+            let asked = socket.clone();
+            socket.spawn(async move {
+                let _: u8 = asked.emit_with_ack("question", 1).await?;
+                Ok::<_, EventError>(())
+            });
+        }
+    });
+    for _ in 0..20 {
+        let mut client = testing::connect(&io, "/").await.unwrap();
+        let _unanswered = client.recv_question::<u8>("question").await.unwrap();
+        client.disconnect().await.unwrap();
+        client.close().await.unwrap();
+    }
+    io.close().await;
+    assert_eq!(failures.take(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn emits_of_a_job_keep_their_order_when_its_socket_is_let_in() {
+    const EMITS: u32 = 4_000;
+    let io = SocketIo::builder().build();
+    io.of("/").on_connect(async |socket: Socket| {
+        let early = socket.clone();
+        socket.spawn(async move {
+            for number in 0..EMITS {
+                early.emit("number", number)?;
+            }
+            Ok::<_, EncodeError>(())
+        });
+        // The job is in the midst of it, on another thread than the one that the timer wakes.
+        sleep(Duration::from_millis(1)).await;
+        Ok::<_, Refusal>(())
+    });
+    for _ in 0..20 {
+        let mut client = testing::connect(&io, "/").await.unwrap();
+        for number in 0..EMITS {
+            assert_eq!(client.recv::<u32>("number").await.unwrap(), number);
+        }
+        client.close().await.unwrap();
+    }
 }

@@ -4,6 +4,10 @@ use std::{
     fmt,
     marker::PhantomData,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -35,7 +39,8 @@ pub struct Ack<T>(pub T);
 
 /// Answers a client's ack at any time, from any task.
 ///
-/// Dropped without an answer, or when the client did not ask for one, it sends nothing.
+/// Dropped without an answer, or when the client did not ask for one, it sends nothing. A handler that fails
+/// before it is used answers with the error; the first answer counts.
 ///
 /// ```
 /// use tower_socketio::{AckSender, SocketIo};
@@ -48,22 +53,32 @@ pub struct Ack<T>(pub T);
 #[must_use = "the client waits for an answer"]
 pub struct AckSender {
     socket: Socket,
-    id: Option<u64>,
+    ack: Option<OpenAck>,
+}
+
+/// An ack that a client waits for. The first answer counts, whoever gives it.
+#[derive(Debug, Clone)]
+pub(crate) struct OpenAck(Arc<(u64, AtomicBool)>);
+
+impl OpenAck {
+    pub(crate) fn new(id: u64) -> Self {
+        Self(Arc::new((id, AtomicBool::new(false))))
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.0.0
+    }
+
+    /// `false`: it has been answered.
+    pub(crate) fn take(&self) -> bool {
+        !self.0.1.swap(true, Ordering::AcqRel)
+    }
 }
 
 impl AckSender {
-    pub(crate) fn new(socket: &Socket, id: u64) -> Self {
-        Self {
-            socket: socket.clone(),
-            id: Some(id),
-        }
-    }
-
-    pub(crate) fn unwanted(socket: &Socket) -> Self {
-        Self {
-            socket: socket.clone(),
-            id: None,
-        }
+    pub(crate) fn new(socket: &Socket, ack: Option<OpenAck>) -> Self {
+        let socket = socket.clone();
+        Self { socket, ack }
     }
 
     /// Whether the client asked for an answer.
@@ -75,7 +90,7 @@ impl AckSender {
     /// io.of("/").on("save", async |ack: AckSender| println!("{}", ack.is_wanted()));
     /// ```
     pub fn is_wanted(&self) -> bool {
-        self.id.is_some()
+        self.ack.is_some()
     }
 
     /// Answers. A client that has left, or did not ask, gets nothing.
@@ -90,8 +105,8 @@ impl AckSender {
     /// io.of("/").on("save", async |ack: AckSender| ack.send(Args(("saved", 3))));
     /// ```
     pub fn send(self, args: impl EmitArgs) -> Result<(), EncodeError> {
-        match self.id {
-            Some(id) => self.socket.send_ack(id, &args),
+        match &self.ack {
+            Some(ack) => self.socket.answer(ack, &args),
             None => Ok(()),
         }
     }
@@ -100,7 +115,7 @@ impl AckSender {
 impl fmt::Debug for AckSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AckSender")
-            .field("id", &self.id)
+            .field("ack", &self.ack)
             .finish_non_exhaustive()
     }
 }

@@ -71,6 +71,12 @@ impl ClientShared {
         self.lock().sockets.retain(|other| !other.is(socket));
     }
 
+    /// Its connection has ended, and its handlers: the session goes.
+    pub(crate) fn end(&self) {
+        let session = self.lock().session.take();
+        drop(session);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics half-way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -5,11 +5,15 @@ use crate::error::FailureKind;
 
 /// What decides whether the socket is let in, and lets it in. `None`: nothing stands in its way.
 pub(crate) fn connect(socket: &Socket) -> Option<HandlerFuture> {
-    let (middleware, handler) = {
+    let (middleware, handler, is_wrapped) = {
         let handlers = socket.shared().handlers();
-        (handlers.middleware.clone(), handlers.connect.clone())
+        (
+            handlers.middleware.clone(),
+            handlers.connect.clone(),
+            !handlers.wrappers.is_empty(),
+        )
     };
-    if middleware.is_empty() && handler.is_none() {
+    if middleware.is_empty() && handler.is_none() && !is_wrapped {
         return None;
     }
     let socket = socket.clone();

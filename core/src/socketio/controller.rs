@@ -47,9 +47,22 @@ pub trait Controller: Send + Sync + Sized + 'static {
 /// ```
 pub struct This<T>(pub Arc<T>);
 
-impl<C: Context, T: Controller> Extract<C> for This<T> {
-    fn extract(context: &C) -> Result<Self, Rejection> {
-        let object = context.socket().object();
+// Not where a client connects: the value is made there.
+impl<T: Controller> Extract<EventContext<'_>> for This<T> {
+    fn extract(context: &EventContext<'_>) -> Result<Self, Rejection> {
+        Self::of(context.socket())
+    }
+}
+
+impl<T: Controller> Extract<DisconnectContext<'_>> for This<T> {
+    fn extract(context: &DisconnectContext<'_>) -> Result<Self, Rejection> {
+        Self::of(context.socket())
+    }
+}
+
+impl<T: Controller> This<T> {
+    fn of(socket: &Socket) -> Result<Self, Rejection> {
+        let object = socket.object();
         object.map(Self).ok_or(Rejection::MissingObject(type_name::<T>()))
     }
 }

@@ -6,7 +6,6 @@
 //! A socket's entry goes when its handlers have ended and its disconnect handler has run.
 
 use std::{
-    cell::Cell,
     collections::VecDeque,
     future::poll_fn,
     mem::size_of,
@@ -21,6 +20,7 @@ use futures_util::{Stream, stream::FuturesUnordered};
 use serde_json::value::RawValue;
 
 use super::{
+    ack::OpenAck,
     args::{Args, RawArgs},
     assembly::{Assembly, Content},
     call::{Call, Occasion, OwnedOccasion},
@@ -318,7 +318,7 @@ impl SocketClient {
         let namespace = socket.shared();
         if !socket.allows(event.name) {
             let (occasion, denied) = (Occasion::Event(event.name), FailureKind::AccessDenied);
-            return Self::fail(socket, occasion, event.id, &denied);
+            return Self::fail(socket, occasion, event.id.map(OpenAck::new).as_ref(), &denied);
         }
         let (any, own) = {
             let handlers = namespace.handlers();
@@ -330,20 +330,25 @@ impl SocketClient {
         if any.is_none() && own.is_none() {
             return namespace.report(socket, Occasion::Event(event.name), &FailureKind::NoHandler);
         }
+        let ack = event.id.map(OpenAck::new);
         let context = |ack| EventContext {
             socket,
             name: event.name,
             args: event.args,
             attachments: event.attachments,
-            ack: Cell::new(ack),
+            ack,
         };
         if let Some(any) = any {
             // The event's own handler is the one to answer.
-            let context = context(event.id.filter(|_| own.is_none()));
+            let context = context(ack.clone().filter(|_| own.is_none()));
             self.call(cx, &context, OwnedOccasion::Event(event.name.into()), &*any);
         }
         if let Some((name, handler)) = own {
-            self.call(cx, &context(event.id), OwnedOccasion::Event(name), &*handler);
+            if !socket.allows(event.name) {
+                let (occasion, denied) = (Occasion::Event(event.name), FailureKind::AccessDenied);
+                return Self::fail(socket, occasion, ack.as_ref(), &denied);
+            }
+            self.call(cx, &context(ack), OwnedOccasion::Event(name), &*handler);
         }
     }
 
@@ -360,8 +365,7 @@ impl SocketClient {
             let future = handler.call(context)?;
             Ok(context.socket.shared().wrap(call, future))
         });
-        // What the handler did not take is ours to answer if it fails.
-        let ack = context.ack.take();
+        let ack = context.ack.clone();
         let failure = match called {
             Ok(Ok(future)) => return self.run(cx, Task::new(socket, occasion, future).acked_by(ack)),
             Ok(Err(rejection)) => FailureKind::Rejected(rejection),
@@ -401,7 +405,7 @@ impl SocketClient {
             self.refuse(socket, failure.map_or(Told::internal(), FailureKind::told));
         }
         if let Err(failure) = result {
-            Self::fail(socket, occasion.as_occasion(), *ack, failure);
+            Self::fail(socket, occasion.as_occasion(), ack.as_ref(), failure);
         }
         if let OwnedOccasion::Disconnect = occasion {
             self.remove(socket);
@@ -409,10 +413,10 @@ impl SocketClient {
     }
 
     /// Tells the client, if it waits for an ack, and the application.
-    fn fail(socket: &Socket, occasion: Occasion<'_>, ack: Option<u64>, failure: &FailureKind) {
-        if let Some(id) = ack {
+    fn fail(socket: &Socket, occasion: Occasion<'_>, ack: Option<&OpenAck>, failure: &FailureKind) {
+        if let Some(ack) = ack {
             // Nothing but text and what was JSON already.
-            let _ = socket.send_ack(id, &ErrorAck { error: failure.told() });
+            let _ = socket.answer(ack, &ErrorAck { error: failure.told() });
         }
         socket.shared().report(socket, occasion, failure);
     }
@@ -431,7 +435,7 @@ impl SocketClient {
     /// Forgets a socket that has left, and whose handlers have ended.
     fn remove(&mut self, socket: &Socket) {
         self.entries.retain(|entry| !entry.socket.is(socket));
-        if let Err(panic) = contain(|| socket.drop_object()) {
+        if let Err(panic) = contain(|| socket.drop_values()) {
             socket.shared().report(socket, Occasion::Disconnect, &panic);
         }
     }
@@ -606,6 +610,13 @@ impl Waiting {
     fn bytes(&self) -> usize {
         let attachments: usize = self.attachments.iter().map(Bytes::len).sum();
         size_of::<Self>() + self.name.len() + self.args.len() + attachments
+    }
+}
+
+impl Drop for SocketClient {
+    /// What an application keeps may hold the sockets that it is kept by.
+    fn drop(&mut self) {
+        let _ = contain(|| self.shared.end());
     }
 }
 

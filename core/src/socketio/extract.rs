@@ -3,13 +3,13 @@
 //! An extractor is made before the handler's future, from borrowed bytes; a failure is a
 //! [`Rejection`] and the handler does not run.
 
-use std::{cell::Cell, fmt};
+use std::fmt;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::{
-    ack::AckSender,
+    ack::{AckSender, OpenAck},
     args::{FromArgs, RawArgs},
     namespace::Registration,
     reason::DisconnectReason,
@@ -136,8 +136,7 @@ pub struct EventContext<'a> {
     pub(crate) name: &'a str,
     pub(crate) args: &'a str,
     pub(crate) attachments: &'a [Bytes],
-    /// Taken by the handler that answers it itself.
-    pub(crate) ack: Cell<Option<u64>>,
+    pub(crate) ack: Option<OpenAck>,
 }
 
 /// A client has left: where the disconnect handler runs.
@@ -238,10 +237,7 @@ impl Extract<EventContext<'_>> for RawArgs {
 
 impl Extract<EventContext<'_>> for AckSender {
     fn extract(context: &EventContext<'_>) -> Result<Self, Rejection> {
-        Ok(match context.ack.take() {
-            Some(id) => Self::new(context.socket, id),
-            None => Self::unwanted(context.socket),
-        })
+        Ok(Self::new(context.socket, context.ack.clone()))
     }
 }
 

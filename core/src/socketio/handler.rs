@@ -208,7 +208,7 @@ macro_rules! impl_handlers {
             fn call(&self, context: &EventContext<'_>) -> Result<HandlerFuture, Rejection> {
                 $(let $extractor = $extractor::extract(context)?;)*
                 let future = self($($extractor),*);
-                let ack = context.ack.get().map(|id| AckSender::new(context.socket, id));
+                let ack = context.ack.clone().map(|ack| AckSender::new(context.socket, Some(ack)));
                 Ok(Box::pin(async move { future.await.respond(ack) }))
             }
 

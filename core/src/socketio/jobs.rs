@@ -8,6 +8,7 @@ use super::{
     socket::Socket,
     task::{Caught, contain},
 };
+use crate::error::FailureKind;
 
 /// The jobs of a socket that have not ended.
 #[derive(Default)]
@@ -57,8 +58,12 @@ impl Socket {
     /// [`abort_jobs`](Self::abort_jobs), or by the handle that this returns.
     ///
     /// What it returns is that of a handler: nothing, or a `Result` whose error is reported to
-    /// [`on_error`](crate::Namespace::on_error), as a panic is. The job of a socket that has left does not begin; one of
+    /// [`on_error`](crate::Namespace::on_error), as a panic is (an error is not where the client has left: the job was to
+    /// end). The job of a socket that has left does not begin; one of
     /// a socket that is not let in yet does, and what it emits is held back.
+    ///
+    /// Jobs are not counted by [`max_handlers`](crate::SocketIoBuilder::max_handlers), and the disconnect handler does
+    /// not wait for them: one that is just running on another thread goes on to where it next awaits.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -120,12 +125,15 @@ async fn run(ending: Ending, job: HandlerFuture) {
     if socket.left().is_some() {
         return;
     }
-    let call = Call::new(socket, OwnedOccasion::Job);
-    let result = match contain(|| socket.shared().wrap(|| call, job)) {
+    let call = || Call::new(socket, OwnedOccasion::Job);
+    let result = match contain(|| socket.shared().wrap(call, job)) {
         Ok(job) => Caught::new(job).await,
         Err(panic) => Err(panic),
     };
-    if let Err(failure) = result {
-        socket.shared().report(socket, Occasion::Job, &failure);
+    match result {
+        // It was about to be aborted, and failed because its client had left.
+        Err(FailureKind::Handler(_)) if socket.left().is_some() => {}
+        Err(failure) => socket.shared().report(socket, Occasion::Job, &failure),
+        Ok(()) => {}
     }
 }

@@ -79,7 +79,7 @@ pub(crate) struct Handlers {
     error: Option<Arc<ErrorHook>>,
     acl: Option<Arc<InitialAcl>>,
     /// The first is the outermost.
-    wrappers: Vec<Arc<Wrapper>>,
+    pub(crate) wrappers: Vec<Arc<Wrapper>>,
 }
 
 /// A handler is being registered: extractors may find mistakes, as [`State`](crate::State) does.
@@ -334,8 +334,9 @@ impl Namespace {
     /// return. What is wrapped first is outermost.
     ///
     /// An error that the wrapper returns is reported and told to the client as if the handler had
-    /// returned it; one that it does not return is not, and an ack is then left unanswered. A client whose
-    /// connecting the wrapper did not let run is refused.
+    /// returned it; one that it does not return is not, and an ack is then left unanswered. What is done stays done: an
+    /// ack that the handler has answered, and a client that has been let in, which happens inside the call. A client
+    /// whose connecting the wrapper did not let run is refused.
     ///
     /// A call that an [`Acl`](crate::Acl) denies, that no handler takes, or whose arguments are not those of
     /// the handler, is not made, and so not wrapped: [`on_error`](Self::on_error) is told of it.
@@ -367,7 +368,7 @@ impl Namespace {
     /// or panic. Without it, the server's hook is told ([`SocketIo::on_error`](crate::SocketIo::on_error)), and without
     /// that the log, by `tracing`: at level `debug` where the client is at fault, else `error`.
     ///
-    /// It runs in the client's task and must not block.
+    /// It runs in the task of what failed, the client's or a job's, and must not block.
     ///
     /// # Panics
     /// When there is one already.

@@ -38,8 +38,8 @@ impl Kept {
 }
 
 /// Values of a client, shared by all of its namespaces: what
-/// [`Socket::session`](crate::Socket::session) returns. They go with the connection; what is to
-/// outlive it belongs into the web framework's session or a database.
+/// [`Socket::session`](crate::Socket::session) returns. They go with the connection, when its last handler has
+/// ended; what is to outlive it belongs into the web framework's session or a database.
 ///
 /// One value of each type; give yours types of their own.
 ///

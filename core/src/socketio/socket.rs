@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::{
-    ack::AckFuture,
+    ack::{AckFuture, OpenAck},
     acl::{Acl, SocketAcl},
     args::{EmitArgs, EncodeError, FromArgs, RawArgs},
     broadcast::Broadcast,
@@ -537,7 +537,8 @@ impl Socket {
         self.0.connection.close(CloseReason::ForcedClose);
     }
 
-    /// Keeps a value with the socket, one of each type; returns the one it had before.
+    /// Keeps a value with the socket, one of each type, until its disconnect handler has run; returns the one it had
+    /// before.
     ///
     /// ```
     /// # use tower_socketio::{Data, SocketIo, Socket};
@@ -624,10 +625,13 @@ impl Socket {
     }
 
     /// Its last handler has run.
-    pub(crate) fn drop_object(&self) {
-        let object = self.lock().extras.as_mut().and_then(|extras| extras.object.take());
-        // It is the application's code that drops it: without the lock.
-        drop(object);
+    pub(crate) fn drop_values(&self) {
+        let mut state = self.lock();
+        let extras = state.extras.as_mut();
+        let values = extras.map(|extras| (std::mem::take(&mut extras.data), extras.object.take()));
+        drop(state);
+        // It is the application's code that drops them: without the lock.
+        drop(values);
     }
 
     pub(crate) fn state<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
@@ -657,7 +661,7 @@ impl Socket {
         rooms.insert(self);
         self.0.client.insert(self);
         state.rooms = held.rooms.iter().filter_map(|room| rooms.join(self, room)).collect();
-        drop(state);
+        // With the lock: what another task emits now comes after it.
         for emit in held.emits {
             match emit {
                 HeldEmit::Own(frames) => frames.send(connection, false),
@@ -683,8 +687,10 @@ impl Socket {
             self.0.namespace.rooms.remove(self.id(), &state.rooms);
             self.0.client.remove(self);
         }
-        drop((state, acks));
+        drop(state);
+        // Before the acks: a job that waits for one ends without seeing that nobody answers.
         jobs.unwrap_or_default().abort();
+        drop(acks);
         Some(was)
     }
 
@@ -716,6 +722,14 @@ impl Socket {
 
     pub(crate) fn is_connecting(&self) -> bool {
         matches!(self.lock().status, Status::Connecting(_))
+    }
+
+    pub(crate) fn answer(&self, ack: &OpenAck, args: &impl EmitArgs) -> Result<(), EncodeError> {
+        let frames = self.admit(Frames::ack(self.path(), ack.id(), args)?)?;
+        if ack.take() {
+            self.queue(frames, false);
+        }
+        Ok(())
     }
 
     pub(crate) fn send_ack(&self, id: u64, args: &impl EmitArgs) -> Result<(), EncodeError> {

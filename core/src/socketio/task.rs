@@ -7,14 +7,14 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::{call::OwnedOccasion, handler::HandlerFuture, socket::Socket};
+use super::{ack::OpenAck, call::OwnedOccasion, handler::HandlerFuture, socket::Socket};
 use crate::error::FailureKind;
 
 /// A handler's future. Ready when it has ended, panicked or been aborted.
 pub(crate) struct Task {
     socket: Socket,
     occasion: OwnedOccasion,
-    ack: Option<u64>,
+    ack: Option<OpenAck>,
     future: Option<Caught>,
 }
 
@@ -23,7 +23,7 @@ pub(crate) struct Done {
     pub(crate) socket: Socket,
     pub(crate) occasion: OwnedOccasion,
     /// The ack to answer if the handler failed.
-    pub(crate) ack: Option<u64>,
+    pub(crate) ack: Option<OpenAck>,
     pub(crate) result: Result<(), FailureKind>,
 }
 
@@ -38,13 +38,15 @@ impl Task {
     }
 
     /// Names the ack that is to be answered if the handler fails.
-    pub(crate) fn acked_by(self, ack: Option<u64>) -> Self {
+    pub(crate) fn acked_by(self, ack: Option<OpenAck>) -> Self {
         Self { ack, ..self }
     }
 
     /// Drops the handler where it stands.
     pub(crate) fn abort(&mut self) {
-        self.future = None;
+        let future = self.future.take();
+        // It is the application's code that drops what its handler holds.
+        let _ = contain(|| drop(future));
     }
 
     pub(crate) fn belongs_to(&self, socket: &Socket) -> bool {
@@ -63,7 +65,7 @@ impl Future for Task {
         Poll::Ready(Done {
             socket: self.socket.clone(),
             occasion: self.occasion.clone(),
-            ack: self.ack,
+            ack: self.ack.clone(),
             result,
         })
     }
