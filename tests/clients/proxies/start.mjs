@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pause, within } from '../wire.mjs';
+import '../end.mjs';
 
 /** An address that nobody else uses, so that a port found free there stays free. */
 const HOST = '127.0.1.1';
