@@ -12,7 +12,7 @@ use crate::error::FailureKind;
 
 /// The jobs of a socket that have not ended.
 #[derive(Default)]
-pub(super) struct Jobs {
+pub(crate) struct Jobs {
     next: u64,
     /// Without a handle: it is just being spawned.
     running: Vec<(u64, Option<AbortHandle>)>,
@@ -38,14 +38,14 @@ impl Jobs {
     }
 
     /// All of them, to be aborted. Numbers are not used again: some have not ended yet.
-    pub(super) fn take(&mut self) -> Self {
+    pub(crate) fn take(&mut self) -> Self {
         Self {
             next: self.next,
             running: std::mem::take(&mut self.running),
         }
     }
 
-    pub(super) fn abort(self) {
+    pub(crate) fn abort(self) {
         for job in self.running.into_iter().filter_map(|(_, handle)| handle) {
             job.abort();
         }

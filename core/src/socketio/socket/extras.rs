@@ -1,0 +1,148 @@
+//! What an application gave to a socket: values, rules, jobs, and the value of the type that serves the
+//! namespace. Most sockets have none of it.
+
+use std::{any::Any, sync::Arc};
+
+use super::{Socket, Status};
+use crate::socketio::{acl::Acl, controller::Controller, jobs::Jobs, session::TypeMap};
+
+/// What an application gave to a socket.
+#[derive(Default)]
+pub(super) struct Extras {
+    data: TypeMap,
+    /// `None`: everything is allowed.
+    acl: Option<Acl>,
+    pub(super) jobs: Jobs,
+    /// The value of the type that serves the namespace.
+    object: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Socket {
+    /// Keeps a value with the socket, one of each type, until its disconnect handler has run; returns the one it had
+    /// before.
+    ///
+    /// ```
+    /// # use tower_socketio::{Data, SocketIo, Socket};
+    /// #[derive(Clone)]
+    /// struct Nick(String);
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/")
+    ///     .on("nick", async |socket: Socket, Data(nick): Data<String>| { socket.insert(Nick(nick)); })
+    ///     .on("who", async |socket: Socket| println!("{:?}", socket.get::<Nick>().map(|nick| nick.0)));
+    /// ```
+    pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
+        let old = self.with_extras(|extras| extras.data.insert(value));
+        old?.into_value()
+    }
+
+    /// A copy of the value of that type that was [inserted](Self::insert).
+    ///
+    /// ```
+    /// use tower_socketio::{Ack, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("nick", async |socket: Socket| Ack(socket.get::<String>()));
+    /// ```
+    pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        let value = self.lock().extras.as_ref()?.data.get::<T>()?;
+        value.into_value()
+    }
+
+    /// Takes away the value of that type that was [inserted](Self::insert).
+    ///
+    /// ```
+    /// use tower_socketio::{Ack, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("log out", async |socket: Socket| Ack(socket.remove::<String>().is_some()));
+    /// ```
+    pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        let old = self.lock().extras.as_mut()?.data.remove::<T>()?;
+        old.into_value()
+    }
+
+    fn with_extras<T>(&self, with: impl FnOnce(&mut Extras) -> T) -> T {
+        with(self.lock().extras.get_or_insert_default())
+    }
+
+    /// Gives it the rules that its namespace begins with.
+    pub(crate) fn reset_acl(&self) {
+        let initial = self.shared().initial_acl(self.handshake());
+        let mut state = self.lock();
+        if initial.is_some() || state.extras.is_some() {
+            state.extras.get_or_insert_default().acl = initial;
+        }
+    }
+
+    pub(crate) fn change_acl(&self, change: impl FnOnce(&mut Acl)) {
+        self.with_extras(|extras| change(extras.acl.get_or_insert_with(Acl::all)));
+    }
+
+    /// Whether its rules allow that event.
+    pub(crate) fn allows(&self, event: &str) -> bool {
+        let state = self.lock();
+        let acl = state.extras.as_ref().and_then(|extras| extras.acl.as_ref());
+        acl.is_none_or(|acl| acl.is_allowed(event))
+    }
+
+    /// `None`: it has left.
+    pub(crate) fn with_jobs<T>(&self, with: impl FnOnce(Option<&mut Jobs>) -> T) -> T {
+        let mut state = self.lock();
+        if let Status::Left { .. } = state.status {
+            return with(None);
+        }
+        with(Some(&mut state.extras.get_or_insert_default().jobs))
+    }
+
+    pub(crate) fn take_jobs(&self) -> Jobs {
+        let mut state = self.lock();
+        let extras = state.extras.as_mut();
+        extras.map(|extras| extras.jobs.take()).unwrap_or_default()
+    }
+
+    pub(crate) fn keep_object<T: Controller>(&self, object: Arc<T>) {
+        self.with_extras(|extras| extras.object = Some(object));
+    }
+
+    /// Its last handler has run.
+    pub(crate) fn drop_values(&self) {
+        let mut state = self.lock();
+        let extras = state.extras.as_mut();
+        let values = extras.map(|extras| (std::mem::take(&mut extras.data), extras.object.take()));
+        drop(state);
+        // It is the application's code that drops them: without the lock.
+        drop(values);
+    }
+
+    /// The value of the type that [serves](crate::Namespace::serve) its namespace, from when the client was let in
+    /// until its disconnect handler has run. A method has it as `self`; this is for those of others.
+    /// Whoever holds the last `Arc` drops the value: do not let one go under a lock that its `Drop` takes.
+    ///
+    /// ```
+    /// use tower_socketio::{Ack, Data, SocketIo, Socket, namespace};
+    ///
+    /// struct Player(String);
+    ///
+    /// #[namespace]
+    /// impl Player {
+    ///     #[connect]
+    ///     async fn connect(socket: Socket) -> Self {
+    ///         Self(socket.id().to_string())
+    ///     }
+    ///
+    ///     #[event]
+    ///     async fn who_is(&self, socket: Socket, Data(id): Data<String>) -> Ack<Option<String>> {
+    ///         let other = socket.namespace().socket(id).and_then(|other| other.object::<Player>());
+    ///         Ack(other.map(|other| other.0.clone()))
+    ///     }
+    /// }
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/game").serve::<Player>();
+    /// ```
+    pub fn object<T: Controller>(&self) -> Option<Arc<T>> {
+        let object = self.lock().extras.as_ref()?.object.clone()?;
+        object.downcast().ok()
+    }
+}
