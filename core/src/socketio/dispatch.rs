@@ -8,7 +8,6 @@
 use std::{
     collections::VecDeque,
     future::poll_fn,
-    mem::size_of,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -19,6 +18,9 @@ use bytes::Bytes;
 use futures_util::{Stream, stream::FuturesUnordered};
 use serde_json::value::RawValue;
 
+mod entry;
+
+use self::entry::{Entry, Phase, Waiting};
 use super::{
     ack::OpenAck,
     args::{Args, RawArgs},
@@ -66,34 +68,6 @@ pub(crate) struct SocketClient {
     join_by: Option<Instant>,
     /// It broke the rules: nothing more is taken from it.
     is_doomed: bool,
-}
-
-/// One socket of the client.
-struct Entry {
-    socket: Socket,
-    phase: Phase,
-    /// Its handlers among the tasks.
-    running: usize,
-    waiting: VecDeque<Waiting>,
-}
-
-enum Phase {
-    Live,
-    /// It has left; its handlers may go on until then.
-    Leaving(Grace),
-    /// Its disconnect handler may go on until then.
-    Disconnecting(Grace),
-}
-
-/// Until when handlers may go on; `None` once they have been aborted.
-type Grace = Option<Instant>;
-
-/// An event that waits for its turn.
-struct Waiting {
-    name: Box<str>,
-    args: Box<str>,
-    attachments: Vec<Bytes>,
-    id: Option<u64>,
 }
 
 /// An event as it came.
@@ -316,9 +290,11 @@ impl SocketClient {
     /// Calls the handlers of an event.
     fn start(&mut self, cx: &mut Context<'_>, socket: &Socket, event: &Event<'_>) {
         let namespace = socket.shared();
+        let ack = event.id.map(OpenAck::new);
+        let occasion = Occasion::Event(event.name);
+        let deny = || Self::fail(socket, occasion, ack.as_ref(), &FailureKind::AccessDenied);
         if !socket.allows(event.name) {
-            let (occasion, denied) = (Occasion::Event(event.name), FailureKind::AccessDenied);
-            return Self::fail(socket, occasion, event.id.map(OpenAck::new).as_ref(), &denied);
+            return deny();
         }
         let (any, own) = {
             let handlers = namespace.handlers();
@@ -328,9 +304,8 @@ impl SocketClient {
             (handlers.any.clone(), own.or_else(other))
         };
         if any.is_none() && own.is_none() {
-            return namespace.report(socket, Occasion::Event(event.name), &FailureKind::NoHandler);
+            return namespace.report(socket, occasion, &FailureKind::NoHandler);
         }
-        let ack = event.id.map(OpenAck::new);
         let context = |ack| EventContext {
             socket,
             name: event.name,
@@ -342,12 +317,12 @@ impl SocketClient {
             // The event's own handler is the one to answer.
             let context = context(ack.clone().filter(|_| own.is_none()));
             self.call(cx, &context, OwnedOccasion::Event(event.name.into()), &*any);
+            // It may have changed the rules.
+            if own.is_some() && !socket.allows(event.name) {
+                return deny();
+            }
         }
         if let Some((name, handler)) = own {
-            if !socket.allows(event.name) {
-                let (occasion, denied) = (Occasion::Event(event.name), FailureKind::AccessDenied);
-                return Self::fail(socket, occasion, ack.as_ref(), &denied);
-            }
             self.call(cx, &context(ack), OwnedOccasion::Event(name), &*handler);
         }
     }
@@ -596,21 +571,6 @@ fn disconnect(socket: &Socket, reason: DisconnectReason) -> Option<HandlerFuture
     };
     socket.shared().report(socket, Occasion::Disconnect, &failure);
     None
-}
-
-impl Entry {
-    /// Events that waited for their turn get none.
-    fn drop_waiting(&mut self, pending_bytes: &mut usize) {
-        let waiting = std::mem::take(&mut self.waiting);
-        *pending_bytes -= waiting.iter().map(Waiting::bytes).sum::<usize>();
-    }
-}
-
-impl Waiting {
-    fn bytes(&self) -> usize {
-        let attachments: usize = self.attachments.iter().map(Bytes::len).sum();
-        size_of::<Self>() + self.name.len() + self.args.len() + attachments
-    }
 }
 
 impl Drop for SocketClient {
