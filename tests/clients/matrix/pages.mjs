@@ -6,8 +6,12 @@ import { bundles, leavesNeverByJsonp } from './cells.mjs';
 
 const own = (name) => readFileSync(fileURLToPath(new URL(name, import.meta.url)));
 
-/** A page with the client of `version`; `check(title, cell, url)` runs one check. */
+/**
+ * A page with the client of `version`; `check(title, cell, url)` runs one check. JSONP clients post what they send from
+ * a text area outside of the window: it is not displayed, as laying out 900 KB takes longer than sending them.
+ */
 const page = (version) => `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
+<style>form { display: none }</style>
 <script src="/matrix/htmlfile.js"></script>
 <script src="/matrix/client-${version}.js"></script>
 <body><script type="module">
