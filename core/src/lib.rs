@@ -31,6 +31,7 @@ pub mod __private {
 pub use tower_socketio_macros::{namespace, namespace_methods};
 
 pub use self::{
+    adapter::room_events::RoomEvent,
     client_bundle::ClientBundleError,
     cors::Cors,
     engine::{CloseReason, Generation, ResponseBody, Sid, Ticket, Transport},
@@ -42,6 +43,7 @@ pub use self::{
     service::{Layer, Layered, LayeredBody, LayeredFuture, ResponseFuture, Service},
     socketio::{
         ack::{Ack, AckFuture, AckSender},
+        acks::{AckStream, Acks},
         acl::{Acl, SocketAcl},
         args::{Args, ArgsError, EmitArgs, EncodeError, FromArgs, RawArgs},
         broadcast::Broadcast,
@@ -55,6 +57,8 @@ pub use self::{
         handler::{ConnectHandler, ConnectResponse, DisconnectHandler, EventHandler, EventResponse},
         namespace::{Namespace, Registration},
         reason::DisconnectReason,
+        remote_socket::RemoteSocket,
+        rooms::IntoRooms,
         session::Session,
         socket::Socket,
     },

@@ -22,10 +22,10 @@ use crate::{
     service::{Layer, Service},
     socketio::{
         MAX_NSP,
-        args::{EmitArgs, EncodeError},
         broadcast::Broadcast,
         dispatch::SocketClient,
         namespace::{Namespace, Shared as NamespaceShared},
+        operators::broadcast_operators,
     },
 };
 
@@ -314,70 +314,7 @@ impl SocketIo {
         self
     }
 
-    /// Sends an event to every socket of the namespace `/`.
-    ///
-    /// # Errors
-    /// As [`Broadcast::emit`].
-    ///
-    /// ```
-    /// use tower_socketio::SocketIo;
-    ///
-    /// let io = SocketIo::builder().build();
-    /// io.emit("news", "hello")?;
-    /// assert!(io.emit("disconnect", ()).is_err());
-    /// # Ok::<(), tower_socketio::EncodeError>(())
-    /// ```
-    pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
-        self.of("/").emit(event, args)
-    }
-
-    /// Everybody in a room of the namespace `/`. A socket's id is the name of its own room.
-    ///
-    /// ```
-    /// use tower_socketio::SocketIo;
-    ///
-    /// let io = SocketIo::builder().build();
-    /// io.to("lobby").emit("news", "hello")?;
-    /// # Ok::<(), tower_socketio::EncodeError>(())
-    /// ```
-    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
-        self.of("/").to(room)
-    }
-
-    /// Everybody in the namespace `/` but those in a room.
-    ///
-    /// ```
-    /// use tower_socketio::SocketIo;
-    ///
-    /// let io = SocketIo::builder().build();
-    /// io.except("muted").emit("news", "hello")?;
-    /// # Ok::<(), tower_socketio::EncodeError>(())
-    /// ```
-    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
-        self.of("/").except(room)
-    }
-
-    /// Everybody in the namespace `/` on this server.
-    ///
-    /// ```
-    /// let io = tower_socketio::SocketIo::builder().build();
-    /// io.local().emit("news", "from this server")?;
-    /// # Ok::<(), tower_socketio::EncodeError>(())
-    /// ```
-    pub fn local(&self) -> Broadcast {
-        self.of("/").local()
-    }
-
-    /// Everybody in the namespace `/` who can take it at once.
-    ///
-    /// ```
-    /// let io = tower_socketio::SocketIo::builder().build();
-    /// io.volatile().emit("cursor", (1, 2))?;
-    /// # Ok::<(), tower_socketio::EncodeError>(())
-    /// ```
-    pub fn volatile(&self) -> Broadcast {
-        self.of("/").volatile()
-    }
+    broadcast_operators!("the namespace `/`", "");
 
     /// How many clients are connected, whatever their namespaces. A polling client that the server
     /// has closed counts until it was told so, for at most 30 s.
@@ -489,6 +426,12 @@ async fn asked_to_stop() {
 }
 
 const LISTENING: &str = "signals can be listened to";
+
+impl SocketIo {
+    fn broadcast(&self) -> Broadcast {
+        self.of("/").broadcast()
+    }
+}
 
 impl Core {
     pub(crate) fn namespace(&self, path: &str) -> Option<Arc<NamespaceShared>> {

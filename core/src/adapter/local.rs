@@ -5,24 +5,39 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    future::ready,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
+use futures_util::future::BoxFuture;
 use indexmap::IndexMap;
 
+use super::{
+    Adapter, Details, Selection,
+    room_events::{Change, RoomEvent, RoomEvents},
+};
 use crate::{
-    engine::{BySid, Sid},
-    socketio::socket::Socket,
+    engine::{BySid, Flags, Sid},
+    socketio::{acks::Question, frames::Frames, socket::Socket},
 };
 
 /// The sockets of a namespace, all of them and by room.
 #[derive(Debug, Default)]
-pub(crate) struct Rooms(Mutex<State>);
+pub(crate) struct Rooms {
+    state: Mutex<State>,
+    /// Whether anybody listens to events.
+    is_watched: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct State {
     all: Members,
     rooms: HashMap<Arc<str>, Members>,
+    /// `None` while nobody listens.
+    events: Option<Box<RoomEvents>>,
 }
 
 /// Some sockets, and the snapshot that broadcasts walk.
@@ -30,17 +45,6 @@ struct State {
 struct Members {
     sockets: IndexMap<Sid, Socket, BySid>,
     snapshot: Option<Arc<[Socket]>>,
-}
-
-/// Whom a broadcast is for.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Selection {
-    /// Sockets in any of these rooms; in the whole namespace when there are none.
-    pub(crate) rooms: Vec<Box<str>>,
-    /// But in none of these.
-    pub(crate) except: Vec<Box<str>>,
-    /// And not this one.
-    pub(crate) except_socket: Option<Sid>,
 }
 
 impl Members {
@@ -76,13 +80,26 @@ impl Members {
 impl Rooms {
     /// A socket has connected to the namespace.
     pub(crate) fn insert(&self, socket: &Socket) {
-        self.lock().all.insert(socket);
+        let mut state = self.lock();
+        if state.all.insert(socket) && state.events.is_some() {
+            let own: Arc<str> = socket.id().as_str().into();
+            if !state.rooms.contains_key(&own) {
+                state.note(|| Change::Create(own.clone()));
+            }
+            state.note(|| Change::Join(own, socket.id().clone()));
+        }
     }
 
     /// A socket has left the namespace, and with it these rooms.
     pub(crate) fn remove(&self, id: &Sid, rooms: &[Arc<str>]) {
         let mut state = self.lock();
-        state.all.remove(id);
+        if state.all.remove(id) && state.events.is_some() {
+            let own: Arc<str> = id.as_str().into();
+            state.note(|| Change::Leave(own.clone(), id.clone()));
+            if !state.rooms.contains_key(&own) {
+                state.note(|| Change::Delete(own));
+            }
+        }
         for room in rooms {
             state.leave(id, room);
         }
@@ -94,11 +111,16 @@ impl Rooms {
             return None;
         }
         let mut state = self.lock();
-        let name = match state.rooms.get_key_value(room) {
-            Some((name, _)) => name.clone(),
-            None => room.into(),
-        };
+        let known = state.rooms.get_key_value(room).map(|(name, _)| name.clone());
+        let name = known.unwrap_or_else(|| {
+            let name: Arc<str> = room.into();
+            state.note_unless_own(room, || Change::Create(name.clone()));
+            name
+        });
         let is_new = state.rooms.entry(name.clone()).or_default().insert(socket);
+        if is_new {
+            state.note(|| Change::Join(name.clone(), socket.id().clone()));
+        }
         is_new.then_some(name)
     }
 
@@ -124,9 +146,9 @@ impl Rooms {
             .flat_map(|room| state.room(room))
             .flat_map(Group::ids)
             .collect();
-        let groups: Vec<Group> = match &selection.rooms[..] {
-            [] => vec![Group::Members(state.all.snapshot())],
-            rooms => rooms.iter().flat_map(|room| state.room(room)).collect(),
+        let groups: Vec<Group> = match &selection.rooms {
+            None => vec![Group::Members(state.all.snapshot())],
+            Some(rooms) => rooms.iter().flat_map(|room| state.room(room)).collect(),
         };
         drop(state);
         let mut seen = (groups.len() > 1).then(HashSet::<Sid, BySid>::default);
@@ -141,9 +163,65 @@ impl Rooms {
         }
     }
 
+    /// Adds somebody who is told what happens from now on.
+    pub(crate) fn watch(&self, hook: impl Fn(RoomEvent<'_>) + Send + Sync + 'static) {
+        let mut state = self.lock();
+        state.events.get_or_insert_default().add_hook(hook);
+        self.is_watched.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells those who listen what has happened. To be called without a lock, by whoever changed
+    /// something.
+    pub(crate) fn tell(&self) {
+        if !self.is_watched.load(Ordering::Relaxed) || !self.with_events(RoomEvents::begin).unwrap_or(false) {
+            return;
+        }
+        while let Some(news) = self.with_events(RoomEvents::next).flatten() {
+            news.tell();
+        }
+    }
+
+    fn with_events<T>(&self, with: impl FnOnce(&mut RoomEvents) -> T) -> Option<T> {
+        self.lock().events.as_deref_mut().map(with)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics half-way through a change.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Adapter for Rooms {
+    fn broadcast(&self, packet: &Frames, to: &Selection, flags: Flags) {
+        self.select(to, |socket| socket.deliver(packet, flags));
+    }
+
+    fn ask(&self, event: &Frames, to: &Selection, flags: Flags, question: &Question) {
+        self.select(to, |socket| socket.deliver_question(event, flags, question));
+    }
+
+    fn join(&self, who: &Selection, rooms: &[Box<str>]) {
+        self.select(who, |socket| socket.join(rooms));
+    }
+
+    fn leave(&self, who: &Selection, rooms: &[Box<str>]) {
+        self.select(who, |socket| socket.leave(rooms));
+    }
+
+    fn disconnect(&self, who: &Selection, close: bool) {
+        self.select(who, |socket| {
+            if close {
+                socket.client().disconnect();
+            } else {
+                socket.disconnect();
+            }
+        });
+    }
+
+    fn fetch(&self, who: &Selection) -> BoxFuture<'static, Vec<Details>> {
+        let mut found = Vec::new();
+        self.select(who, |socket| found.push(socket.details()));
+        Box::pin(ready(found))
     }
 }
 
@@ -153,10 +231,29 @@ impl State {
             return false;
         };
         let was_in = members.remove(id);
-        if members.sockets.is_empty() {
+        let is_empty = members.sockets.is_empty();
+        if was_in {
+            self.note(|| Change::Leave(room.into(), id.clone()));
+        }
+        if is_empty {
             self.rooms.remove(room);
+            self.note_unless_own(room, || Change::Delete(room.into()));
         }
         was_in
+    }
+
+    fn note(&mut self, change: impl FnOnce() -> Change) {
+        if let Some(events) = &mut self.events {
+            events.push(change());
+        }
+    }
+
+    /// The room of a socket's own id is there as long as the socket is, whoever else enters it.
+    fn note_unless_own(&mut self, room: &str, change: impl FnOnce() -> Change) {
+        let is_own = || Sid::parse_socket(room).is_some_and(|id| self.all.sockets.contains_key(&id));
+        if self.events.is_some() && !is_own() {
+            self.note(change);
+        }
     }
 
     /// The members of a room: those who joined it, and the socket whose id is the room's name,

@@ -70,6 +70,24 @@ struct State {
 /// taken for one that does not.
 const FLUSH_AT: usize = 64 * 1024;
 
+/// How frames are to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Flags {
+    /// Dropped unless the transport can write at once.
+    pub(crate) volatile: bool,
+    /// May be compressed where the transport does that.
+    pub(crate) compress: bool,
+}
+
+impl Default for Flags {
+    fn default() -> Self {
+        Self {
+            volatile: false,
+            compress: true,
+        }
+    }
+}
+
 /// How full an outbox is, beyond its largest message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fill {
@@ -184,7 +202,7 @@ impl Connection {
     /// ```
     pub fn send_text(&self, text: &str) {
         if let Some(frame) = self.generation().text(text) {
-            self.send_frames([frame].iter(), false);
+            self.send_frames([frame].iter(), Flags::default());
         }
     }
 
@@ -199,7 +217,7 @@ impl Connection {
     /// ```
     pub fn send_binary(&self, bytes: &[u8]) {
         if let Some(frame) = self.generation().binary(bytes) {
-            self.send_frames([frame].iter(), false);
+            self.send_frames([frame].iter(), Flags::default());
         }
     }
 
@@ -218,9 +236,9 @@ impl Connection {
         });
     }
 
-    /// Queues frames, together or not at all. Volatile ones are dropped unless the transport can
-    /// write at once.
-    pub(crate) fn send_frames<'a>(&self, frames: impl Iterator<Item = &'a Frame>, volatile: bool) {
+    /// Queues frames, together or not at all.
+    pub(crate) fn send_frames<'a>(&self, frames: impl Iterator<Item = &'a Frame>, flags: Flags) {
+        let volatile = flags.volatile;
         self.change(|state| {
             if state.ending.is_some() || (volatile && !state.writable) {
                 return;

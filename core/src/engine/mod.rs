@@ -68,6 +68,7 @@ pub(crate) use self::{codec::Posted, transport::websocket::codec::Decoder};
 pub(crate) use self::{
     codec::{PayloadForm, Reader, frame::Frame},
     config::EngineConfig,
+    connection::Flags,
     driver::{Alarm, now},
     generation::{Binary, Root, SocketId, Strays},
     http::asks_for_websocket,

@@ -2,22 +2,23 @@
 
 use std::{
     fmt,
-    marker::PhantomData,
     pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
+use futures_util::Stream as _;
 use tokio::{
     sync::oneshot,
     time::{Sleep, sleep},
 };
 
 use super::{
+    acks::AckStream,
     args::{EmitArgs, EncodeError, FromArgs, RawArgs},
     socket::Socket,
 };
@@ -136,14 +137,15 @@ impl fmt::Debug for AckSender {
 /// ```
 #[must_use = "await it to get the client's answer"]
 pub struct AckFuture<T> {
-    state: Waiting,
+    state: Waiting<T>,
     timeout: Option<Pin<Box<Sleep>>>,
-    answer: PhantomData<fn() -> T>,
 }
 
-enum Waiting {
+enum Waiting<T> {
     /// Nothing to wait for: it could not be sent, or is over.
     Over(Option<EncodeError>),
+    /// Sent to a room of one.
+    First(AckStream<T>),
     Sent {
         socket: Socket,
         id: u64,
@@ -156,7 +158,13 @@ impl<T> AckFuture<T> {
         Self {
             state: Waiting::Over(Some(error)),
             timeout: None,
-            answer: PhantomData,
+        }
+    }
+
+    pub(crate) fn first(answers: AckStream<T>) -> Self {
+        Self {
+            state: Waiting::First(answers),
+            timeout: None,
         }
     }
 
@@ -164,7 +172,6 @@ impl<T> AckFuture<T> {
         Self {
             state: Waiting::Sent { socket, id, answer },
             timeout: timeout.map(|timeout| Box::pin(sleep(timeout))),
-            answer: PhantomData,
         }
     }
 }
@@ -176,6 +183,10 @@ impl<T: FromArgs> Future for AckFuture<T> {
         let this = &mut *self;
         let over = match &mut this.state {
             Waiting::Over(error) => AckError::Encode(error.take().expect("polled after it was ready")),
+            Waiting::First(answers) => {
+                let first = ready!(Pin::new(answers).poll_next(cx));
+                return Poll::Ready(first.map_or(Err(AckError::Disconnected), |(_, answer)| answer));
+            }
             Waiting::Sent { answer, .. } => match (Pin::new(answer).poll(cx), &mut this.timeout) {
                 (Poll::Ready(answer), _) => {
                     // Whoever answers takes the entry out himself.
@@ -186,7 +197,7 @@ impl<T: FromArgs> Future for AckFuture<T> {
                     });
                 }
                 (Poll::Pending, Some(timeout)) => {
-                    std::task::ready!(timeout.as_mut().poll(cx));
+                    ready!(timeout.as_mut().poll(cx));
                     AckError::Timeout
                 }
                 (Poll::Pending, None) => return Poll::Pending,

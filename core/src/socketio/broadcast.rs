@@ -1,25 +1,35 @@
 //! Emitting to many sockets: whom, and how.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    args::{EmitArgs, EncodeError},
+    acks::{AckStream, Question},
+    args::{EmitArgs, EncodeError, FromArgs},
     frames::Frames,
     namespace::Shared as Namespace,
+    remote_socket::RemoteSocket,
+    rooms::IntoRooms,
     socket::Socket,
 };
-use crate::adapter::local::Selection;
+use crate::{
+    adapter::{Adapter, Selection},
+    engine::Flags,
+};
 
-/// Emits to the sockets of a namespace, chosen by rooms. Each operator returns a narrower one, save
-/// [`to`](Self::to), which adds a room; a socket that is in several of the rooms is reached once.
+/// The sockets of a namespace, chosen by rooms: to emit to, to ask, to find, to move, to disconnect. Each operator
+/// returns a narrower choice, save [`to`](Self::to), which adds rooms; a socket that is in several of the rooms is
+/// reached once.
 ///
-/// It can be kept and cloned, to emit to the same rooms again.
+/// It can be kept, and used again.
 ///
 /// ```
 /// use tower_socketio::SocketIo;
 ///
 /// let io = SocketIo::builder().build();
 /// io.to("a").to("b").except("muted").emit("news", "hello")?;
+/// let lobby = io.within("lobby");
+/// lobby.emit("said", "hello")?;
+/// lobby.sockets_join("greeted");
 /// # Ok::<(), tower_socketio::EncodeError>(())
 /// ```
 #[derive(Clone)]
@@ -28,7 +38,9 @@ pub struct Broadcast {
     namespace: Arc<Namespace>,
     selection: Selection,
     from: Option<Socket>,
-    volatile: bool,
+    flags: Flags,
+    is_local: bool,
+    timeout: Option<Duration>,
 }
 
 impl Broadcast {
@@ -37,7 +49,9 @@ impl Broadcast {
             namespace,
             selection: Selection::default(),
             from: None,
-            volatile: false,
+            flags: Flags::default(),
+            is_local: false,
+            timeout: None,
         }
     }
 
@@ -47,27 +61,41 @@ impl Broadcast {
         self
     }
 
-    /// Those in that room, besides those in the rooms named before. Without any, everybody.
+    /// Those in that room, or in any of several, besides those in the rooms named before. Without any,
+    /// everybody; an empty list names nobody.
     ///
     /// ```
     /// let io = tower_socketio::SocketIo::builder().build();
-    /// io.to("a").to("b").emit("news", "hello")?;
+    /// io.to("a").to(["b", "c"]).emit("news", "hello")?;
     /// # Ok::<(), tower_socketio::EncodeError>(())
     /// ```
-    pub fn to(mut self, room: impl AsRef<str>) -> Self {
-        self.selection.rooms.push(room.as_ref().into());
+    pub fn to<M>(mut self, rooms: impl IntoRooms<M>) -> Self {
+        let named = self.selection.rooms.get_or_insert_default();
+        rooms.for_each(|room| named.push(room.into()));
         self
     }
 
-    /// None of those in that room, whatever else they are in.
+    /// As [`to`](Self::to), under the name that reads better before what is no message. Socket.IO calls it `in`, which
+    /// is a keyword of Rust.
     ///
     /// ```
     /// let io = tower_socketio::SocketIo::builder().build();
-    /// io.to("a").except("muted").emit("news", "hello")?;
+    /// io.within("a").within("b").disconnect_sockets(false);
+    /// ```
+    pub fn within<M>(self, rooms: impl IntoRooms<M>) -> Self {
+        self.to(rooms)
+    }
+
+    /// None of those in that room, or in any of several, whatever else they are in.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.to("a").except(["muted", "away"]).emit("news", "hello")?;
     /// # Ok::<(), tower_socketio::EncodeError>(())
     /// ```
-    pub fn except(mut self, room: impl AsRef<str>) -> Self {
-        self.selection.except.push(room.as_ref().into());
+    pub fn except<M>(mut self, rooms: impl IntoRooms<M>) -> Self {
+        let except = &mut self.selection.except;
+        rooms.for_each(|room| except.push(room.into()));
         self
     }
 
@@ -78,12 +106,13 @@ impl Broadcast {
     /// io.to("a").local().emit("news", "hello")?;
     /// # Ok::<(), tower_socketio::EncodeError>(())
     /// ```
-    pub fn local(self) -> Self {
+    pub fn local(mut self) -> Self {
+        self.is_local = true;
         self
     }
 
     /// Lost to those who cannot take it at once: whose network is busy, or, on polling, who have no
-    /// poll open.
+    /// poll open. Not for [questions](Self::emit_with_ack), since their answers are waited for.
     ///
     /// ```
     /// let io = tower_socketio::SocketIo::builder().build();
@@ -91,7 +120,37 @@ impl Broadcast {
     /// # Ok::<(), tower_socketio::EncodeError>(())
     /// ```
     pub fn volatile(mut self) -> Self {
-        self.volatile = true;
+        self.flags.volatile = true;
+        self
+    }
+
+    /// Whether the transport may compress it, where it does that at all. Default: it may. To be turned off for what
+    /// is compressed already.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.to("viewers").compress(false).emit("image", bytes::Bytes::from_static(b"\x89PNG"))?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.flags.compress = compress;
+        self
+    }
+
+    /// How long answers to a [question](Self::emit_with_ack) are waited for. Default: until everybody has answered
+    /// or left.
+    ///
+    /// ```
+    /// # use tower_socketio::{EncodeError, SocketIo};
+    /// use std::time::Duration;
+    ///
+    /// # fn ask(io: &SocketIo) -> Result<(), EncodeError> {
+    /// let answers = io.to("a").timeout(Duration::from_secs(5)).emit_with_ack::<String>("name?", "")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
@@ -107,45 +166,137 @@ impl Broadcast {
     ///
     /// let io = SocketIo::builder().build();
     /// let lobby = io.to("lobby");
-    /// lobby.clone().emit("said", Args(("ada", "hello")))?;
+    /// lobby.emit("said", Args(("ada", "hello")))?;
     /// assert!(lobby.emit("connect", "hello").is_err());
     /// # Ok::<(), tower_socketio::EncodeError>(())
     /// ```
-    pub fn emit(self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
-        let frames = Frames::event(&self.namespace.path, None, event, &args)?;
-        match self.from.clone() {
-            Some(socket) => {
-                if let Some((broadcast, frames)) = socket.hold(self, frames) {
-                    broadcast.send(&frames);
-                }
-            }
-            None => self.send(&frames),
-        }
-        Ok(())
+    pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
+        self.send_event(event, &args, None)
+    }
+
+    /// Sends a `message`, as [`Socket::send`].
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.to("lobby").send("hello")?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
+    pub fn send(&self, args: impl EmitArgs) -> Result<(), EncodeError> {
+        self.emit("message", args)
+    }
+
+    /// Sends the event and asks everybody for an ack. It is encoded once and sent at once; the answers come as an
+    /// [`AckStream`], or [all together](AckStream::collect_all).
+    ///
+    /// Without a [`timeout`](Self::timeout) they are waited for until everybody has answered or left (where the
+    /// reference then gives up after a millisecond). Clients that cannot be sent it, those before 1.0 if it holds
+    /// bytes, are not asked.
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
+    ///
+    /// # Panics
+    /// With a timeout, outside of a tokio runtime with timers.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_socketio::{EncodeError, SocketIo};
+    ///
+    /// # async fn ask(io: &SocketIo) -> Result<(), EncodeError> {
+    /// let votes = io.to("voters").timeout(Duration::from_secs(10)).emit_with_ack::<bool>("poll", "tea?")?;
+    /// let votes = votes.collect_all().await;
+    /// println!("{} answers", votes.answers.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn emit_with_ack<T: FromArgs>(&self, event: &str, args: impl EmitArgs) -> Result<AckStream<T>, EncodeError> {
+        let id = self.namespace.next_ack_id();
+        let (question, answers) = Question::new(&self.namespace, id, self.timeout);
+        self.send_event(event, &args, Some(&question))?;
+        Ok(answers)
+    }
+
+    /// Finds them, on all servers.
+    ///
+    /// ```
+    /// # async fn print(io: &tower_socketio::SocketIo) {
+    /// for socket in io.within("lobby").fetch_sockets().await {
+    ///     println!("{} came {:?}", socket.id(), socket.handshake().issued());
+    /// }
+    /// # }
+    /// ```
+    pub async fn fetch_sockets(&self) -> Vec<RemoteSocket> {
+        let found = self.adapter().fetch(&self.selection).await;
+        let remote = |details| RemoteSocket::new(self.namespace.clone(), details);
+        found.into_iter().map(remote).collect()
+    }
+
+    /// Makes them enter a room, or several.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.within("waiting").sockets_join(["game 1", "players"]);
+    /// ```
+    pub fn sockets_join<M>(&self, rooms: impl IntoRooms<M>) {
+        self.adapter().join(&self.selection, &rooms.into_names());
+    }
+
+    /// Makes them leave a room, or several.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.within("game 1").sockets_leave("waiting");
+    /// ```
+    pub fn sockets_leave<M>(&self, rooms: impl IntoRooms<M>) {
+        self.adapter().leave(&self.selection, &rooms.into_names());
     }
 
     /// Disconnects them from the namespace, with `server namespace disconnect`, so that they do not
-    /// come back by themselves; with `close`, ends their connections too, whatever other namespaces
-    /// they are in.
+    /// come back by themselves; with `close`, from their other namespaces too, and ends their connections: see
+    /// [`Client::disconnect`](crate::Client::disconnect).
     ///
     /// ```
     /// let io = tower_socketio::SocketIo::builder().build();
     /// // She has logged out: in all of her tabs.
-    /// io.to("user:ada").disconnect_sockets(true);
+    /// io.within("user:ada").disconnect_sockets(true);
     /// ```
-    pub fn disconnect_sockets(self, close: bool) {
-        self.namespace.rooms.select(&self.selection, |socket| {
-            socket.disconnect();
-            if close {
-                socket.close();
-            }
-        });
+    pub fn disconnect_sockets(&self, close: bool) {
+        self.adapter().disconnect(&self.selection, close);
     }
 
-    pub(crate) fn send(&self, frames: &Frames) {
-        self.namespace
-            .rooms
-            .select(&self.selection, |socket| socket.deliver(frames, self.volatile));
+    fn send_event(&self, event: &str, args: &impl EmitArgs, question: Option<&Question>) -> Result<(), EncodeError> {
+        let frames = Frames::event(&self.namespace.path, question.map(Question::id), event, args)?;
+        let frames = match &self.from {
+            Some(socket) => socket.hold(self, frames, question),
+            None => Some(frames),
+        };
+        if let Some(frames) = frames {
+            self.send_frames(&frames, question);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn send_frames(&self, frames: &Frames, question: Option<&Question>) {
+        let adapter = self.adapter();
+        let lasting = Flags {
+            volatile: false,
+            ..self.flags
+        };
+        match question {
+            Some(question) => adapter.ask(frames, &self.selection, lasting, question),
+            None => adapter.broadcast(frames, &self.selection, self.flags),
+        }
+    }
+
+    fn adapter(&self) -> &dyn Adapter {
+        if self.is_local {
+            &*self.namespace.rooms
+        } else {
+            &*self.namespace.adapter
+        }
     }
 }
 
@@ -154,7 +305,9 @@ impl fmt::Debug for Broadcast {
         f.debug_struct("Broadcast")
             .field("namespace", &self.namespace.path)
             .field("selection", &self.selection)
-            .field("volatile", &self.volatile)
+            .field("volatile", &self.flags.volatile)
+            .field("compress", &self.flags.compress)
+            .field("local", &self.is_local)
             .finish_non_exhaustive()
     }
 }

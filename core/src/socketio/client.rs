@@ -151,8 +151,24 @@ impl Client {
         self.shared.handshake()
     }
 
+    /// Disconnects it from all of its namespaces, with `server namespace disconnect`, and closes its connection once
+    /// what is queued has been sent: what `socket.disconnect(true)` is in the reference. Unlike after
+    /// [`close`](Self::close), it does not come back by itself.
+    ///
+    /// ```
+    /// # use tower_socketio::{SocketIo, Socket};
+    /// # let io = SocketIo::builder().build();
+    /// io.of("/").on("log out", async |socket: Socket| socket.client().disconnect());
+    /// ```
+    pub fn disconnect(&self) {
+        for socket in self.sockets() {
+            socket.disconnect();
+        }
+        self.close();
+    }
+
     /// Closes its connection, and with it all of its namespaces, once what is queued has been sent.
-    /// The reason is `forced close`.
+    /// The reason is `forced close`; the client is told nothing else, and comes back by itself.
     ///
     /// ```
     /// # use tower_socketio::{SocketIo, Socket};

@@ -39,7 +39,7 @@ use super::{
     task::{Done, Task, contain},
 };
 use crate::{
-    engine::{Alarm, Client, CloseReason, Connection, Flow, Message, Rest, Root, Strays, now},
+    engine::{Alarm, Client, CloseReason, Connection, Flags, Flow, Message, Rest, Root, Strays, now},
     error::{ErrorAck, Failure, FailureKind, Told},
     handshake::Handshake,
     server::Core,
@@ -179,7 +179,7 @@ impl SocketClient {
         }
         let refuse = |message| {
             let frames = Frames::connect_error(self.connection.generation(), nsp, message, None);
-            frames.send(&self.connection, false);
+            frames.send(&self.connection, Flags::default());
         };
         let Some(namespace) = self.core.namespace(nsp) else {
             refuse(codec::INVALID_NAMESPACE);
@@ -423,7 +423,7 @@ impl SocketClient {
             .leave_namespace(DisconnectReason::ServerNamespaceDisconnect)
             .is_some()
         {
-            frames.send(&self.connection, false);
+            frames.send(&self.connection, Flags::default());
         }
     }
 

@@ -1,4 +1,4 @@
-//! Emitting to one socket with a modifier: a timeout, or volatile.
+//! Emitting to one socket with a modifier: a timeout, volatile, uncompressed.
 
 use std::time::Duration;
 
@@ -8,8 +8,10 @@ use super::{
     frames::Frames,
     socket::Socket,
 };
+use crate::engine::Flags;
 
-/// Emits to one socket, with a modifier: what [`Socket::timeout`] and [`Socket::volatile`] return.
+/// Emits to one socket, with a modifier: what [`Socket::timeout`], [`Socket::volatile`] and [`Socket::compress`]
+/// return.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,7 +28,7 @@ use super::{
 pub struct Emitter<'a> {
     socket: &'a Socket,
     timeout: Option<Duration>,
-    volatile: bool,
+    flags: Flags,
 }
 
 impl<'a> Emitter<'a> {
@@ -34,7 +36,7 @@ impl<'a> Emitter<'a> {
         Self {
             socket,
             timeout: None,
-            volatile: false,
+            flags: Flags::default(),
         }
     }
 
@@ -65,7 +67,21 @@ impl<'a> Emitter<'a> {
     /// });
     /// ```
     pub fn volatile(mut self) -> Self {
-        self.volatile = true;
+        self.flags.volatile = true;
+        self
+    }
+
+    /// As [`Socket::compress`].
+    ///
+    /// ```
+    /// # use tower_socketio::{SocketIo, Socket};
+    /// # let io = SocketIo::builder().build();
+    /// io.of("/").on("look", async |socket: Socket| {
+    ///     socket.volatile().compress(false).emit("image", bytes::Bytes::from_static(b"\x89PNG"))
+    /// });
+    /// ```
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.flags.compress = compress;
         self
     }
 
@@ -81,7 +97,7 @@ impl<'a> Emitter<'a> {
     /// ```
     pub fn emit(self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
         let frames = Frames::event(self.socket.path(), None, event, &args)?;
-        self.socket.send_frames(frames, self.volatile)
+        self.socket.send_frames(frames, self.flags)
     }
 
     /// As [`Socket::emit_with_ack`]. Never volatile, since an answer is waited for.
@@ -100,6 +116,10 @@ impl<'a> Emitter<'a> {
     /// });
     /// ```
     pub fn emit_with_ack<T: FromArgs>(self, event: &str, args: impl EmitArgs) -> AckFuture<T> {
-        self.socket.ask(event, &args, self.timeout)
+        let flags = Flags {
+            volatile: false,
+            ..self.flags
+        };
+        self.socket.ask(event, &args, flags, self.timeout)
     }
 }

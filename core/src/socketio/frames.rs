@@ -8,7 +8,7 @@ use super::{
     args::{EmitArgs, EncodeError},
     codec::{self, Form, sio},
 };
-use crate::engine::{Binary, Connection, Frame, Generation, Sid};
+use crate::engine::{Binary, Connection, Flags, Frame, Generation, Sid};
 
 /// One packet: its text and the binary messages that belong to it.
 #[derive(Debug, Clone)]
@@ -53,10 +53,10 @@ impl Frames {
     }
 
     /// Queues them for a client, in its generation's form.
-    pub(crate) fn send(&self, connection: &Connection, volatile: bool) {
+    pub(crate) fn send(&self, connection: &Connection, flags: Flags) {
         let form = Form::of(connection.generation(), connection.reader());
         if self.attachments.is_empty() && form.is_as_written() {
-            return connection.send_frames(std::iter::once(&self.head), volatile);
+            return connection.send_frames(std::iter::once(&self.head), flags);
         }
         let recoded = &self.recoded.get_or_init(Box::default)[form as usize];
         let recoded = recoded.get_or_init(|| {
@@ -69,7 +69,7 @@ impl Frames {
             form.recode(&self.head, &self.attachments)
         });
         if !recoded.is_empty() {
-            connection.send_frames(recoded.iter(), volatile);
+            connection.send_frames(recoded.iter(), flags);
         }
     }
 

@@ -4,6 +4,7 @@
 //! [`socket`] or [`broadcast`] → [`frames`] → the engine's connection.
 
 pub(crate) mod ack;
+pub(crate) mod acks;
 pub(crate) mod acl;
 pub(crate) mod args;
 mod assembly;
@@ -16,12 +17,15 @@ pub(crate) mod controller;
 pub(crate) mod dispatch;
 pub(crate) mod emitter;
 pub(crate) mod extract;
-mod frames;
+pub(crate) mod frames;
 pub(crate) mod handler;
 mod jobs;
 pub(crate) mod namespace;
+pub(crate) mod operators;
 pub(crate) mod packet;
 pub(crate) mod reason;
+pub(crate) mod remote_socket;
+pub(crate) mod rooms;
 pub(crate) mod session;
 pub(crate) mod socket;
 mod task;

@@ -12,7 +12,6 @@ use std::{
 
 use super::{
     acl::Acl,
-    args::{EmitArgs, EncodeError},
     broadcast::Broadcast,
     call::{Call, Next, Occasion, Wrapper},
     controller::Controller,
@@ -20,11 +19,12 @@ use super::{
         AnyConnectHandler, AnyDisconnectHandler, AnyEventHandler, ConnectHandler, DisconnectHandler, Erased,
         EventHandler, HandlerFuture,
     },
+    operators::broadcast_operators,
     packet::is_reserved,
     socket::Socket,
 };
 use crate::{
-    adapter::local::Rooms,
+    adapter::{Adapter, local::Rooms, room_events::RoomEvent},
     engine::{Runtime, Sid},
     error::{ErrorHook, Failure, FailureKind, report},
     handshake::Handshake,
@@ -61,7 +61,10 @@ pub struct Namespace(Arc<Shared>);
 /// What the sockets of a namespace share.
 pub(crate) struct Shared {
     pub(crate) path: Box<str>,
-    pub(crate) rooms: Rooms,
+    /// What is on this server.
+    pub(crate) rooms: Arc<Rooms>,
+    /// What is on all servers.
+    pub(crate) adapter: Arc<dyn Adapter>,
     core: Arc<Core>,
     handlers: RwLock<Handlers>,
     ack_ids: AtomicU64,
@@ -386,64 +389,32 @@ impl Namespace {
         self
     }
 
-    /// Sends an event to every socket of the namespace.
+    broadcast_operators!("the namespace", ".of(\"/chat\")");
+
+    /// Adds a hook that is told when rooms come and go, and who enters and leaves them, on this server. There may be
+    /// several; they are called in the order of registration.
     ///
-    /// # Errors
-    /// As [`Broadcast::emit`].
+    /// Events come one at a time, in the order in which things happened, and in no socket's or room's way: the hook
+    /// may itself join and leave. It is called by whoever changed something, before `join` or `leave` returns, unless
+    /// a hook is just being called on another thread, which then goes on with these. It must not block.
+    ///
+    /// A socket's own room, which is named by its id, counts: it is there from when the socket is let in until it has
+    /// left, before its disconnect handler. What was there before the hook was added is not told. Without
+    /// hooks, rooms cost nothing more.
     ///
     /// ```
-    /// use tower_socketio::{Args, SocketIo};
+    /// use tower_socketio::{RoomEvent, SocketIo};
     ///
     /// let io = SocketIo::builder().build();
-    /// io.of("/chat").emit("said", Args(("the server", "hello")))?;
-    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// io.of("/chat").on_room_event(|event| {
+    ///     if let RoomEvent::Delete { room } = event {
+    ///         println!("nobody is in {room} any more");
+    ///     }
+    /// });
     /// ```
-    pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
-        self.broadcast().emit(event, args)
-    }
-
-    /// Everybody in a room. A socket's id is the name of its own room.
-    ///
-    /// ```
-    /// let io = tower_socketio::SocketIo::builder().build();
-    /// io.of("/chat").to("lobby").emit("said", "hello")?;
-    /// # Ok::<(), tower_socketio::EncodeError>(())
-    /// ```
-    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
-        self.broadcast().to(room)
-    }
-
-    /// Everybody but those in a room.
-    ///
-    /// ```
-    /// let io = tower_socketio::SocketIo::builder().build();
-    /// io.of("/chat").except("muted").emit("said", "hello")?;
-    /// # Ok::<(), tower_socketio::EncodeError>(())
-    /// ```
-    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
-        self.broadcast().except(room)
-    }
-
-    /// Everybody on this server. The same as everybody, as long as there is one server.
-    ///
-    /// ```
-    /// let io = tower_socketio::SocketIo::builder().build();
-    /// io.of("/chat").local().emit("restarting", "in a minute")?;
-    /// # Ok::<(), tower_socketio::EncodeError>(())
-    /// ```
-    pub fn local(&self) -> Broadcast {
-        self.broadcast().local()
-    }
-
-    /// Everybody who can take it at once.
-    ///
-    /// ```
-    /// let io = tower_socketio::SocketIo::builder().build();
-    /// io.of("/map").volatile().emit("cursor", [10, 20])?;
-    /// # Ok::<(), tower_socketio::EncodeError>(())
-    /// ```
-    pub fn volatile(&self) -> Broadcast {
-        self.broadcast().volatile()
+    pub fn on_room_event(&self, hook: impl Fn(RoomEvent<'_>) + Send + Sync + 'static) -> &Self {
+        self.0.rooms.watch(hook);
+        self
     }
 
     /// The socket with that id, if it is connected to this namespace on this server.
@@ -466,7 +437,7 @@ impl Namespace {
         self.0.rooms.len()
     }
 
-    fn broadcast(&self) -> Broadcast {
+    pub(crate) fn broadcast(&self) -> Broadcast {
         Broadcast::new(self.0.clone())
     }
 
@@ -486,9 +457,11 @@ fn once<T: ?Sized>(slot: &mut Option<Arc<T>>, handler: Arc<T>, name: &str) {
 
 impl Shared {
     pub(crate) fn new(path: &str, core: Arc<Core>) -> Self {
+        let rooms = Arc::<Rooms>::default();
         Self {
             path: path.into(),
-            rooms: Rooms::default(),
+            adapter: rooms.clone(),
+            rooms,
             core,
             handlers: RwLock::default(),
             ack_ids: AtomicU64::new(0),

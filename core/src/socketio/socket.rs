@@ -13,17 +13,21 @@ use tokio::sync::oneshot;
 
 mod extras;
 mod membership;
+mod rooms;
 
-pub(crate) use self::membership::Was;
 use self::{
     extras::Extras,
     membership::{Held, HeldEmit, Status},
 };
+pub(crate) use self::{
+    extras::{Data, read_data},
+    membership::Was,
+};
 use super::{
     ack::{AckFuture, OpenAck},
+    acks::{Asker, Question},
     acl::SocketAcl,
     args::{EmitArgs, EncodeError, FromArgs, RawArgs},
-    broadcast::Broadcast,
     client::{Client, ClientShared},
     emitter::Emitter,
     frames::Frames,
@@ -32,7 +36,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    engine::{CloseReason, Connection, Root, Sid, SocketId, Transport},
+    engine::{CloseReason, Connection, Flags, Root, Sid, SocketId, Transport},
     handshake::Handshake,
 };
 
@@ -65,7 +69,7 @@ struct State {
     /// The rooms it is in; after it has left, those it was in.
     rooms: Vec<Arc<str>>,
     /// Acks that the client owes.
-    acks: Vec<(u64, oneshot::Sender<RawArgs>)>,
+    acks: Vec<(u64, Asker)>,
     extras: Option<Box<Extras>>,
 }
 
@@ -234,7 +238,7 @@ impl Socket {
     /// ```
     pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
         let frames = Frames::event(self.path(), None, event, &args)?;
-        self.send_frames(frames, false)
+        self.send_frames(frames, Flags::default())
     }
 
     /// Sends a `message`, as clients do with `send`: `emit("message", args)`. Clients before 1.0, which
@@ -272,7 +276,7 @@ impl Socket {
     /// });
     /// ```
     pub fn emit_with_ack<T: FromArgs>(&self, event: &str, args: impl EmitArgs) -> AckFuture<T> {
-        self.ask(event, &args, None)
+        self.ask(event, &args, Flags::default(), None)
     }
 
     /// An emitter whose acks are waited for that long. Default: until the client leaves.
@@ -306,112 +310,18 @@ impl Socket {
         Emitter::new(self).volatile()
     }
 
-    /// Everybody in a room but this socket.
+    /// An emitter whose events the transport may compress or not, where it does that at all. Default: it may.
     ///
     /// ```
     /// use tower_socketio::{SocketIo, Socket};
     ///
     /// let io = SocketIo::builder().build();
-    /// io.of("/").on("hi", async |socket: Socket| socket.to("lobby").emit("hi", socket.id()));
+    /// io.of("/").on("look", async |socket: Socket| {
+    ///     socket.compress(false).emit("image", bytes::Bytes::from_static(b"\x89PNG"))
+    /// });
     /// ```
-    pub fn to(&self, room: impl AsRef<str>) -> Broadcast {
-        self.broadcast().to(room)
-    }
-
-    /// Everybody in the namespace but this socket and those in a room.
-    ///
-    /// ```
-    /// use tower_socketio::{SocketIo, Socket};
-    ///
-    /// let io = SocketIo::builder().build();
-    /// io.of("/").on("hi", async |socket: Socket| socket.except("muted").emit("hi", socket.id()));
-    /// ```
-    pub fn except(&self, room: impl AsRef<str>) -> Broadcast {
-        self.broadcast().except(room)
-    }
-
-    /// Everybody in the namespace but this socket.
-    ///
-    /// ```
-    /// use tower_socketio::{SocketIo, Socket};
-    ///
-    /// let io = SocketIo::builder().build();
-    /// io.of("/").on("hi", async |socket: Socket| socket.broadcast().emit("hi", socket.id()));
-    /// ```
-    pub fn broadcast(&self) -> Broadcast {
-        Broadcast::new(self.0.namespace.clone()).from(self)
-    }
-
-    /// Everybody in the namespace on this server but this socket.
-    ///
-    /// ```
-    /// use tower_socketio::{SocketIo, Socket};
-    ///
-    /// let io = SocketIo::builder().build();
-    /// io.of("/").on("hi", async |socket: Socket| socket.local().emit("hi", socket.id()));
-    /// ```
-    pub fn local(&self) -> Broadcast {
-        self.broadcast().local()
-    }
-
-    /// Enters a room, which exists while somebody is in it. Any text names a room. A socket that has
-    /// left its namespace enters none; one that is not let in yet enters it then.
-    ///
-    /// ```
-    /// use tower_socketio::{Data, SocketIo, Socket};
-    ///
-    /// let io = SocketIo::builder().build();
-    /// io.of("/").on("join", async |socket: Socket, Data(room): Data<String>| socket.join(room));
-    /// ```
-    pub fn join(&self, room: impl AsRef<str>) {
-        let room = room.as_ref();
-        let mut state = self.lock();
-        let State { status, rooms, .. } = &mut *state;
-        match status {
-            Status::Connecting(held) => held.rooms.push(room.into()),
-            Status::Connected => rooms.extend(self.0.namespace.rooms.join(self, room)),
-            Status::Left { .. } => {}
-        }
-    }
-
-    /// Leaves a room. Its own, named by its id, it cannot leave.
-    ///
-    /// ```
-    /// use tower_socketio::{Data, SocketIo, Socket};
-    ///
-    /// let io = SocketIo::builder().build();
-    /// io.of("/").on("leave", async |socket: Socket, Data(room): Data<String>| socket.leave(room));
-    /// ```
-    pub fn leave(&self, room: impl AsRef<str>) {
-        let room = room.as_ref();
-        let mut state = self.lock();
-        let State { status, rooms, .. } = &mut *state;
-        match status {
-            Status::Connecting(held) => held.rooms.retain(|held| **held != *room),
-            Status::Connected => {
-                if self.0.namespace.rooms.leave(self.id(), room) {
-                    rooms.retain(|joined| **joined != *room);
-                }
-            }
-            Status::Left { .. } => {}
-        }
-    }
-
-    /// The rooms it is in, its own first. In a disconnect handler and later, those it was in; before
-    /// it is let in, only its own.
-    ///
-    /// ```
-    /// use tower_socketio::{Ack, SocketIo, Socket};
-    ///
-    /// let io = SocketIo::builder().build();
-    /// io.of("/").on("where", async |socket: Socket| Ack(socket.rooms()));
-    /// ```
-    pub fn rooms(&self) -> Vec<String> {
-        let state = self.lock();
-        std::iter::once(self.id().as_str())
-            .chain(state.rooms.iter().map(|room| &**room))
-            .map(str::to_owned)
-            .collect()
+    pub fn compress(&self, compress: bool) -> Emitter<'_> {
+        Emitter::new(self).compress(compress)
     }
 
     /// Makes the client leave the namespace. Its connection and its other namespaces stay. What it
@@ -434,7 +344,7 @@ impl Socket {
             }
             None => return,
         };
-        frames.send(&self.0.connection, false);
+        frames.send(&self.0.connection, Flags::default());
         if self.is_connection() {
             self.0.connection.close(CloseReason::ForcedClose);
         }
@@ -450,14 +360,15 @@ impl Socket {
     pub(crate) fn handle_disconnect(&self) {
         self.leave_namespace(DisconnectReason::ClientNamespaceDisconnect);
         if self.is_connection() {
-            Frames::disconnect(self.path()).send(&self.0.connection, false);
+            Frames::disconnect(self.path()).send(&self.0.connection, Flags::default());
             self.0.connection.close(CloseReason::TransportClose);
         }
         self.0.connection.wake();
     }
 
     /// Closes the client's connection, and with it all of its namespaces, once what is queued has
-    /// been sent. The reason is `forced close`.
+    /// been sent. The reason is `forced close`; the client is told nothing else, and comes back by itself. For what
+    /// `socket.disconnect(true)` is in the reference, see [`Client::disconnect`].
     ///
     /// ```
     /// use tower_socketio::{SocketIo, Socket};
@@ -493,44 +404,63 @@ impl Socket {
     pub(crate) fn answer(&self, ack: &OpenAck, args: &impl EmitArgs) -> Result<(), EncodeError> {
         let frames = self.admit(Frames::ack(self.path(), ack.id(), args)?)?;
         if ack.take() {
-            self.queue(frames, false);
+            self.queue(frames, Flags::default());
         }
         Ok(())
     }
 
     pub(crate) fn send_ack(&self, id: u64, args: &impl EmitArgs) -> Result<(), EncodeError> {
         let frames = Frames::ack(self.path(), id, args)?;
-        self.send_frames(frames, false)
+        self.send_frames(frames, Flags::default())
     }
 
     /// A broadcast's frames, for a socket that is connected.
-    pub(crate) fn deliver(&self, frames: &Frames, volatile: bool) {
-        frames.send(&self.0.connection, volatile);
+    pub(crate) fn deliver(&self, frames: &Frames, flags: Flags) {
+        frames.send(&self.0.connection, flags);
+    }
+
+    /// A broadcast's question, for a socket that is connected. Not under another socket's lock.
+    pub(crate) fn deliver_question(&self, frames: &Frames, flags: Flags, question: &Question) {
+        if !frames.is_for(&self.0.connection) {
+            return;
+        }
+        let mut state = self.lock();
+        if let Status::Connected = state.status {
+            state.acks.extend(question.asker());
+            drop(state);
+            self.deliver(frames, flags);
+        }
     }
 
     /// The client answered; an answer that nobody waits for is not even read.
     pub(crate) fn resolve_ack(&self, id: u64, args: impl FnOnce() -> RawArgs) {
         let mut state = self.lock();
         if let Some(at) = state.acks.iter().position(|(waiting, _)| *waiting == id) {
-            let (_, answer) = state.acks.swap_remove(at);
+            let (_, asker) = state.acks.swap_remove(at);
             drop(state);
-            let _ = answer.send(args());
+            asker.tell(self.id(), Some(args()));
         }
     }
 
     /// Nobody waits for this answer any more.
     pub(crate) fn forget_ack(&self, id: u64) {
         let mut state = self.lock();
-        state.acks.retain(|(waiting, _)| *waiting != id);
+        let Some(at) = state.acks.iter().position(|(waiting, _)| *waiting == id) else {
+            return;
+        };
+        let (_, asker) = state.acks.swap_remove(at);
         if state.acks.is_empty() {
             state.acks = Vec::new();
         }
+        drop(state);
+        asker.tell(self.id(), None);
     }
 
     pub(super) fn ask<T: FromArgs>(
         &self,
         event: &str,
         args: &impl EmitArgs,
+        flags: Flags,
         timeout: Option<Duration>,
     ) -> AckFuture<T> {
         let id = self.0.namespace.next_ack_id();
@@ -542,16 +472,16 @@ impl Socket {
         let (sender, answer) = oneshot::channel();
         let mut state = self.lock();
         if !matches!(state.status, Status::Left { .. }) {
-            state.acks.push((id, sender));
+            state.acks.push((id, Asker::One(sender)));
         }
         drop(state);
-        self.queue(frames, false);
+        self.queue(frames, flags);
         AckFuture::sent(self.clone(), id, answer, timeout)
     }
 
-    pub(super) fn send_frames(&self, frames: Frames, volatile: bool) -> Result<(), EncodeError> {
+    pub(super) fn send_frames(&self, frames: Frames, flags: Flags) -> Result<(), EncodeError> {
         let frames = self.admit(frames)?;
-        self.queue(frames, volatile);
+        self.queue(frames, flags);
         Ok(())
     }
 
@@ -564,14 +494,14 @@ impl Socket {
         }
     }
 
-    fn queue(&self, frames: Frames, volatile: bool) {
+    fn queue(&self, frames: Frames, flags: Flags) {
         let mut state = self.lock();
         match &mut state.status {
             Status::Connected => {
                 drop(state);
-                frames.send(&self.0.connection, volatile);
+                frames.send(&self.0.connection, flags);
             }
-            Status::Connecting(held) if !volatile => self.push_held(held, frames.bytes(), HeldEmit::Own(frames)),
+            Status::Connecting(held) if !flags.volatile => self.push_held(held, frames.bytes(), HeldEmit::Own(frames)),
             Status::Connecting(_) | Status::Left { .. } => {}
         }
     }

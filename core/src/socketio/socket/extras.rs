@@ -4,12 +4,21 @@
 use std::{any::Any, sync::Arc};
 
 use super::{Socket, Status};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::adapter::Details;
 use crate::socketio::{acl::Acl, controller::Controller, jobs::Jobs, session::TypeMap};
+
+/// One JSON value, which servers may exchange.
+pub(crate) type Data = Arc<RawValue>;
 
 /// What an application gave to a socket.
 #[derive(Default)]
 pub(super) struct Extras {
-    data: TypeMap,
+    values: TypeMap,
+    /// What other servers may know.
+    data: Option<Data>,
     /// `None`: everything is allowed.
     acl: Option<Acl>,
     pub(super) jobs: Jobs,
@@ -32,7 +41,7 @@ impl Socket {
     ///     .on("who", async |socket: Socket| println!("{:?}", socket.get::<Nick>().map(|nick| nick.0)));
     /// ```
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        let old = self.with_extras(|extras| extras.data.insert(value));
+        let old = self.with_extras(|extras| extras.values.insert(value));
         old?.into_value()
     }
 
@@ -45,7 +54,7 @@ impl Socket {
     /// io.of("/").on("nick", async |socket: Socket| Ack(socket.get::<String>()));
     /// ```
     pub fn get<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let value = self.lock().extras.as_ref()?.data.get::<T>()?;
+        let value = self.lock().extras.as_ref()?.values.get::<T>()?;
         value.into_value()
     }
 
@@ -58,8 +67,70 @@ impl Socket {
     /// io.of("/").on("log out", async |socket: Socket| Ack(socket.remove::<String>().is_some()));
     /// ```
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
-        let old = self.lock().extras.as_mut()?.data.remove::<T>()?;
+        let old = self.lock().extras.as_mut()?.values.remove::<T>()?;
         old.into_value()
+    }
+
+    /// Gives it one JSON value that other servers, too, can read: what `socket.data` is in the reference. It replaces
+    /// the one it had. What only this server needs is better [inserted](Self::insert), as it is.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON; the socket then keeps what it had.
+    ///
+    /// ```
+    /// # use serde::{Deserialize, Serialize};
+    /// # use tower_socketio::{Data, SocketIo, Socket};
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Player {
+    ///     name: String,
+    ///     level: u32,
+    /// }
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("play", async |socket: Socket, Data(name): Data<String>| {
+    ///     socket.set_data(Player { name, level: 1 })?;
+    ///     for other in socket.broadcast().fetch_sockets().await {
+    ///         let player: Option<Player> = other.data()?;
+    ///         println!("{:?}", player.map(|player| (player.name, player.level)));
+    ///     }
+    ///     Ok::<_, serde_json::Error>(())
+    /// });
+    /// ```
+    pub fn set_data(&self, data: impl Serialize) -> Result<(), serde_json::Error> {
+        let data: Data = to_raw_value(&data)?.into();
+        self.with_extras(|extras| extras.data = Some(data));
+        Ok(())
+    }
+
+    /// What it was given by [`set_data`](Self::set_data); `None` where it was given none.
+    ///
+    /// # Errors
+    /// When it is no `T`.
+    ///
+    /// ```
+    /// use tower_socketio::{Ack, SocketIo, Socket};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("level", async |socket: Socket| {
+    ///     Ok::<_, serde_json::Error>(Ack(socket.data::<u32>()?.unwrap_or(1)))
+    /// });
+    /// ```
+    pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, serde_json::Error> {
+        read_data(self.raw_data().as_ref())
+    }
+
+    fn raw_data(&self) -> Option<Data> {
+        self.lock().extras.as_ref()?.data.clone()
+    }
+
+    pub(crate) fn details(&self) -> Details {
+        Details {
+            id: self.id().clone(),
+            handshake: self.handshake().clone(),
+            auth: self.auth_json().map(Into::into),
+            rooms: self.rooms(),
+            data: self.raw_data(),
+        }
     }
 
     fn with_extras<T>(&self, with: impl FnOnce(&mut Extras) -> T) -> T {
@@ -109,7 +180,7 @@ impl Socket {
     pub(crate) fn drop_values(&self) {
         let mut state = self.lock();
         let extras = state.extras.as_mut();
-        let values = extras.map(|extras| (std::mem::take(&mut extras.data), extras.object.take()));
+        let values = extras.map(|extras| (std::mem::take(&mut extras.values), extras.object.take()));
         drop(state);
         // It is the application's code that drops them: without the lock.
         drop(values);
@@ -145,4 +216,8 @@ impl Socket {
         let object = self.lock().extras.as_ref()?.object.clone()?;
         object.downcast().ok()
     }
+}
+
+pub(crate) fn read_data<T: DeserializeOwned>(data: Option<&Data>) -> Result<Option<T>, serde_json::Error> {
+    data.map(|data| serde_json::from_str(data.get())).transpose()
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Socket;
 use crate::{
-    engine::CloseReason,
-    socketio::{broadcast::Broadcast, frames::Frames, reason::DisconnectReason},
+    engine::{CloseReason, Flags},
+    socketio::{acks::Question, broadcast::Broadcast, frames::Frames, reason::DisconnectReason},
 };
 
 pub(super) enum Status {
@@ -35,7 +35,8 @@ pub(super) struct Held {
 
 pub(super) enum HeldEmit {
     Own(Frames),
-    Broadcast(Broadcast, Frames),
+    /// With the question that it asks, if it does.
+    Broadcast(Broadcast, Frames, Option<Question>),
 }
 
 impl Socket {
@@ -49,19 +50,30 @@ impl Socket {
         let held = std::mem::take(held);
         state.status = Status::Connected;
         let connection = &self.0.connection;
-        Frames::connect(connection.generation(), self.path(), self.id()).send(connection, false);
+        Frames::connect(connection.generation(), self.path(), self.id()).send(connection, Flags::default());
         let rooms = &self.0.namespace.rooms;
         rooms.insert(self);
         self.0.client.insert(self);
+        // A question is for sockets that have locks of their own.
+        let asks = |emit: &HeldEmit| matches!(emit, HeldEmit::Broadcast(_, _, Some(_)));
+        let mut emits = held.emits;
+        let unlocked = emits.iter().position(asks).map(|at| emits.split_off(at));
         state.rooms = held.rooms.iter().filter_map(|room| rooms.join(self, room)).collect();
         // With the lock: what another task emits now comes after it.
-        for emit in held.emits {
+        self.send_held(emits);
+        drop(state);
+        rooms.tell();
+        self.send_held(unlocked.unwrap_or_default());
+        true
+    }
+
+    fn send_held(&self, emits: Vec<HeldEmit>) {
+        for emit in emits {
             match emit {
-                HeldEmit::Own(frames) => frames.send(connection, false),
-                HeldEmit::Broadcast(broadcast, frames) => broadcast.send(&frames),
+                HeldEmit::Own(frames) => frames.send(&self.0.connection, Flags::default()),
+                HeldEmit::Broadcast(broadcast, frames, question) => broadcast.send_frames(&frames, question.as_ref()),
             }
         }
-        true
     }
 
     /// Takes the socket out of its namespace; the first reason counts. `None`: it was out before.
@@ -73,7 +85,6 @@ impl Socket {
             Status::Left { .. } => return None,
         };
         state.status = Status::Left { reason, was };
-        // Whoever waits for one is told by the drop.
         let acks = std::mem::take(&mut state.acks);
         let jobs = state.extras.as_mut().map(|extras| extras.jobs.take());
         if was == Was::Connected {
@@ -83,7 +94,10 @@ impl Socket {
         drop(state);
         // Before the acks: a job that waits for one ends without seeing that nobody answers.
         jobs.unwrap_or_default().abort();
-        drop(acks);
+        for (_, asker) in acks {
+            asker.tell(self.id(), None);
+        }
+        self.0.namespace.rooms.tell();
         Some(was)
     }
 
@@ -108,15 +122,17 @@ impl Socket {
         matches!(self.lock().status, Status::Connecting(_))
     }
 
-    /// Holds a broadcast until the socket is let in; gives it back when it is.
-    pub(crate) fn hold(&self, broadcast: Broadcast, frames: Frames) -> Option<(Broadcast, Frames)> {
+    /// Holds a broadcast until the socket is let in; gives its frames back when it is.
+    pub(crate) fn hold(&self, broadcast: &Broadcast, frames: Frames, question: Option<&Question>) -> Option<Frames> {
         let mut state = self.lock();
         match &mut state.status {
             Status::Connecting(held) => {
-                self.push_held(held, frames.bytes(), HeldEmit::Broadcast(broadcast, frames));
+                let bytes = frames.bytes();
+                let emit = HeldEmit::Broadcast(broadcast.clone(), frames, question.cloned());
+                self.push_held(held, bytes, emit);
                 None
             }
-            Status::Connected | Status::Left { .. } => Some((broadcast, frames)),
+            Status::Connected | Status::Left { .. } => Some(frames),
         }
     }
 
