@@ -11,6 +11,7 @@ use std::{
 };
 
 use futures_util::future::select;
+use tokio::task::JoinHandle;
 
 use crate::{
     engine::{
@@ -22,6 +23,7 @@ use crate::{
     service::{Layer, Service},
     socketio::{
         MAX_NSP,
+        args::{EmitArgs, EncodeError},
         broadcast::Broadcast,
         dispatch::SocketClient,
         namespace::{Namespace, Shared as NamespaceShared},
@@ -316,6 +318,66 @@ impl SocketIo {
 
     broadcast_operators!("the namespace `/`", "");
 
+    /// Sends an event to all other servers: see [`Namespace::server_side_emit`], for the namespace `/`.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.server_side_emit("forget the cache of", "ada")?;
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
+    pub fn server_side_emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
+        self.of("/").server_side_emit(event, args)
+    }
+
+    /// How many servers there are together with this one: 1 for a server that is alone.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// assert_eq!(io.servers_count().await, 1);
+    /// # }
+    /// ```
+    pub async fn servers_count(&self) -> usize {
+        let main = self.of("/");
+        main.adapter().server_count().await
+    }
+
+    /// Spawns a task on the server's runtime, from any thread: for what serves all clients, as a clock does that
+    /// emits. What belongs to one client is better [spawned on its socket](crate::Socket::spawn), and ends with it.
+    ///
+    /// The task is the application's own: [`close`](Self::close) neither ends it nor waits for it.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime, when the server was given none and has not been used in one yet.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use std::time::Duration;
+    /// use tower_socketio::{EncodeError, SocketIo};
+    ///
+    /// let io = SocketIo::builder().build();
+    /// let clock = io.clone();
+    /// let ticking = io.spawn(async move {
+    ///     loop {
+    ///         tokio::time::sleep(Duration::from_secs(1)).await;
+    ///         clock.emit("tick", clock.clients_count())?;
+    ///     }
+    /// #   #[allow(unreachable_code)]
+    ///     Ok::<(), EncodeError>(())
+    /// });
+    /// io.close().await;
+    /// ticking.abort();
+    /// # }
+    /// ```
+    pub fn spawn<T: Send + 'static>(&self, task: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.core.runtime.handle().spawn(task)
+    }
+
     /// How many clients are connected, whatever their namespaces. A polling client that the server
     /// has closed counts until it was told so, for at most 30 s.
     ///
@@ -408,6 +470,9 @@ impl SocketIo {
     /// ```
     pub async fn close(&self) {
         self.engine.close(CLOSE_WITHIN).await;
+        for namespace in self.core.all_namespaces() {
+            namespace.adapter.close().await;
+        }
     }
 }
 
@@ -437,6 +502,11 @@ impl Core {
     pub(crate) fn namespace(&self, path: &str) -> Option<Arc<NamespaceShared>> {
         let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
         namespaces.get(path).cloned()
+    }
+
+    fn all_namespaces(&self) -> Vec<Arc<NamespaceShared>> {
+        let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
+        namespaces.values().cloned().collect()
     }
 
     pub(crate) fn report(&self, failure: &Failure<'_>) {

@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{
     engine::{BySid, Flags, Sid},
-    socketio::{acks::Question, frames::Frames, socket::Socket},
+    error::AckError,
+    socketio::{acks::Question, args::RawArgs, frames::Frames, socket::Socket},
 };
 
 /// The sockets of a namespace, all of them and by room.
@@ -222,6 +223,20 @@ impl Adapter for Rooms {
         let mut found = Vec::new();
         self.select(who, |socket| found.push(socket.details()));
         Box::pin(ready(found))
+    }
+
+    fn server_side_emit(&self, _event: &str, _args: &RawArgs) {}
+
+    fn server_side_ask(&self, _event: &str, _args: &RawArgs) -> BoxFuture<'static, Result<Vec<RawArgs>, AckError>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
+
+    fn server_count(&self) -> BoxFuture<'static, usize> {
+        Box::pin(ready(1))
+    }
+
+    fn close(&self) -> BoxFuture<'static, ()> {
+        Box::pin(ready(()))
     }
 }
 

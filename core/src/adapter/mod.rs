@@ -12,8 +12,9 @@ use futures_util::future::BoxFuture;
 
 use crate::{
     engine::{Flags, Sid},
+    error::AckError,
     handshake::Handshake,
-    socketio::{acks::Question, frames::Frames, socket::Data},
+    socketio::{acks::Question, args::RawArgs, frames::Frames, socket::Data},
 };
 
 /// Whom a broadcast is for.
@@ -55,4 +56,16 @@ pub(crate) trait Adapter: fmt::Debug + Send + Sync {
     fn disconnect(&self, who: &Selection, close: bool);
 
     fn fetch(&self, who: &Selection) -> BoxFuture<'static, Vec<Details>>;
+
+    /// Sends an event to the other servers.
+    fn server_side_emit(&self, event: &str, args: &RawArgs);
+
+    /// Sends an event to the other servers, which answer, each once.
+    fn server_side_ask(&self, event: &str, args: &RawArgs) -> BoxFuture<'static, Result<Vec<RawArgs>, AckError>>;
+
+    /// How many servers there are, with this one.
+    fn server_count(&self) -> BoxFuture<'static, usize>;
+
+    /// This server leaves the others.
+    fn close(&self) -> BoxFuture<'static, ()>;
 }

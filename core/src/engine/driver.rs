@@ -124,7 +124,11 @@ impl Life {
             self.conn.handle_switch(now(), transport.polls());
             let packet = self.server.open_packet(&self.connection, transport);
             self.connection.send_first(packet);
-            self.open();
+        }
+        match &mut self.above {
+            Above::Open(client) if before != transport => client.upgraded(),
+            Above::Waiting(_) if greets => self.open(),
+            _ => {}
         }
         greets
     }

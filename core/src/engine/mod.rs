@@ -209,6 +209,22 @@ pub trait Client: Send + 'static {
         Flow::Open
     }
 
+    /// The connection goes on by another transport, [`Connection::transport`]. Default: nothing.
+    ///
+    /// ```
+    /// # use std::task::Context;
+    /// # use tower_socketio::engine::{Client, Connection, Flow, Message};
+    /// struct Watched(Connection);
+    ///
+    /// impl Client for Watched {
+    /// #     fn message(&mut self, _: &mut Context<'_>, _: Message<'_>) -> Flow { Flow::Open }
+    ///     fn upgraded(&mut self) {
+    ///         println!("by {}", self.0.transport().as_str());
+    ///     }
+    /// }
+    /// ```
+    fn upgraded(&mut self) {}
+
     /// When [`poll`](Self::poll) is to be called at the latest. Default: whenever. By the clock of
     /// tokio, which tests may stop.
     ///

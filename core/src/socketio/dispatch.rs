@@ -614,6 +614,14 @@ impl Client for SocketClient {
         self.flow()
     }
 
+    fn upgraded(&mut self) {
+        for socket in self.entries.iter().map(|entry| &entry.socket) {
+            if socket.is_connected() {
+                socket.shared().tell_upgrade(socket);
+            }
+        }
+    }
+
     fn deadline(&self) -> Option<Instant> {
         let assembly = self.assembly.as_ref().map(|assembly| assembly.deadline);
         self.join_by

@@ -24,12 +24,17 @@ use super::{
     socket::Socket,
 };
 use crate::{
-    adapter::{Adapter, local::Rooms, room_events::RoomEvent},
+    adapter::{Adapter, local::Rooms},
     engine::{Runtime, Sid},
     error::{ErrorHook, Failure, FailureKind, report},
     handshake::Handshake,
     server::Core,
 };
+
+mod hooks;
+mod server_side;
+
+use self::{hooks::UpgradeHook, server_side::ServerSideHandler};
 
 type InitialAcl = dyn Fn(&Handshake) -> Acl + Send + Sync;
 
@@ -81,6 +86,9 @@ pub(crate) struct Handlers {
     pub(crate) other: Option<Arc<dyn AnyEventHandler>>,
     error: Option<Arc<ErrorHook>>,
     acl: Option<Arc<InitialAcl>>,
+    upgrade: Option<Arc<UpgradeHook>>,
+    /// For events of other servers.
+    server_side: HashMap<Box<str>, Arc<ServerSideHandler>>,
     /// The first is the outermost.
     pub(crate) wrappers: Vec<Arc<Wrapper>>,
 }
@@ -391,32 +399,6 @@ impl Namespace {
 
     broadcast_operators!("the namespace", ".of(\"/chat\")");
 
-    /// Adds a hook that is told when rooms come and go, and who enters and leaves them, on this server. There may be
-    /// several; they are called in the order of registration.
-    ///
-    /// Events come one at a time, in the order in which things happened, and in no socket's or room's way: the hook
-    /// may itself join and leave. It is called by whoever changed something, before `join` or `leave` returns, unless
-    /// a hook is just being called on another thread, which then goes on with these. It must not block.
-    ///
-    /// A socket's own room, which is named by its id, counts: it is there from when the socket is let in until it has
-    /// left, before its disconnect handler. What was there before the hook was added is not told. Without
-    /// hooks, rooms cost nothing more.
-    ///
-    /// ```
-    /// use tower_socketio::{RoomEvent, SocketIo};
-    ///
-    /// let io = SocketIo::builder().build();
-    /// io.of("/chat").on_room_event(|event| {
-    ///     if let RoomEvent::Delete { room } = event {
-    ///         println!("nobody is in {room} any more");
-    ///     }
-    /// });
-    /// ```
-    pub fn on_room_event(&self, hook: impl Fn(RoomEvent<'_>) + Send + Sync + 'static) -> &Self {
-        self.0.rooms.watch(hook);
-        self
-    }
-
     /// The socket with that id, if it is connected to this namespace on this server.
     ///
     /// ```
@@ -435,6 +417,10 @@ impl Namespace {
     /// ```
     pub fn sockets_count(&self) -> usize {
         self.0.rooms.len()
+    }
+
+    pub(crate) fn adapter(&self) -> &dyn Adapter {
+        &*self.0.adapter
     }
 
     pub(crate) fn broadcast(&self) -> Broadcast {
