@@ -364,3 +364,42 @@ fn a_websocket_whose_runtime_dies_leaves_its_disconnect_handler_to_the_servers()
     assert_eq!(left, r#"transport close, on Some("home")"#);
     assert_eq!(io.clients_count(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_is_told_once_to_each_socket_of_the_client() {
+    let (io, log) = server(SocketIo::builder());
+    for path in ["/", "/chat"] {
+        let log = log.clone();
+        io.of(path).on_upgrade(move |socket| {
+            log.add(format!("{} {}", socket.namespace().path(), socket.transport().as_str()));
+            socket.emit("upgraded", 1).expect("json");
+        });
+    }
+    let client = Polling::join(&io, "/").await;
+    client.posted("40/chat,").await;
+    client.get().await;
+    let mut ws = upgraded(&io, &client).await;
+    ws.send(r#"42["transport"]"#).await;
+    let packets = [
+        r#"42["upgraded",1]"#,
+        r#"42/chat,["upgraded",1]"#,
+        r#"42["transport","websocket"]"#,
+    ];
+    assert_eq!(ws.texts().await, packets);
+    assert_eq!(log.take(), ["/ websocket", "/chat websocket"]);
+    // No change: a WebSocket from the beginning, and a poll after a poll.
+    Ws::join(&io, "/").await.vanish().await;
+    Polling::join(&io, "/").await.posted("41").await;
+    assert_eq!(log.take(), ["transport close", "client namespace disconnect"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_the_hook_of_upgrades_harms_nobody() {
+    let (io, log) = server(SocketIo::builder());
+    io.of("/").on_upgrade(|_| panic!("on purpose"));
+    let client = Polling::join(&io, "/").await;
+    let mut ws = upgraded(&io, &client).await;
+    ws.send(r#"42["note",1]"#).await;
+    idle().await;
+    assert_eq!(log.take(), ["1"]);
+}
