@@ -418,6 +418,10 @@ async fn heartbeats_are_the_servers_on_a_websocket() {
 #[tokio::test(start_paused = true)]
 async fn a_poll_takes_over_from_a_websocket_that_is_stuck_and_the_other_way_round() {
     let (io, log) = echo();
+    let changes = Log::default();
+    let noted = changes.clone();
+    io.of("/")
+        .on_upgrade(move |socket| noted.add(socket.transport().as_str()));
     let sid = reserve(&io).await;
     // Nobody reads it: a proxy swallows what it carries.
     let mut stuck = Ws::redeem(ticket(&io, &format!("/1/websocket/{sid}")), 64);
@@ -447,6 +451,7 @@ async fn a_poll_takes_over_from_a_websocket_that_is_stuck_and_the_other_way_roun
     newest.send("3:::by the newest").await;
     assert_eq!(text(&mut newest).await, "3:::by the newest");
     assert_eq!(log.take(), [""; 0]);
+    assert_eq!(changes.take(), ["xhr-polling", "websocket"], "each is told once");
 }
 
 #[tokio::test(start_paused = true)]

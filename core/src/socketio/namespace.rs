@@ -33,6 +33,8 @@ use crate::{
 
 mod hooks;
 mod server_side;
+#[cfg(test)]
+mod tests;
 
 use self::{hooks::UpgradeHook, server_side::ServerSideHandler};
 
