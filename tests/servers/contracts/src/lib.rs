@@ -4,6 +4,7 @@
 pub mod app;
 pub mod engine;
 pub mod load;
+pub mod operators;
 pub mod socket;
 
 use std::{env, io, net::TcpListener, process::ExitCode, time::Duration};
@@ -49,11 +50,12 @@ impl Command {
                 app::server().service()
             }
             Some("load") => load::server().service(),
+            Some("operators") => operators::server().service(),
             Some(known @ ("socket-client" | "engine-client")) => {
                 return Err(format!("contract {known} needs what this server does not have yet"));
             }
             Some(other) => return Err(format!("unknown contract {other}")),
-            None => return Err("--contract engine|engine3|socket|app|load is needed".to_owned()),
+            None => return Err("--contract engine|engine3|socket|app|load|operators is needed".to_owned()),
         };
         let port = port.unwrap_or_else(|| "0".to_owned());
         let port = port.parse().map_err(|_| format!("{port} is no port"))?;
