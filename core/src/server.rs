@@ -20,6 +20,7 @@ use crate::{
     },
     error::{ErrorHook, Failure, report},
     handshake::Handshake,
+    parser::Parser,
     service::{Layer, Service},
     socketio::{
         MAX_NSP,
@@ -52,6 +53,8 @@ pub struct SocketIo {
 /// What all namespaces share.
 pub(crate) struct Core {
     pub(crate) config: Config,
+    /// `None`: the default one.
+    pub(crate) parser: Option<Box<dyn Parser>>,
     pub(crate) state: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
     pub(crate) runtime: Runtime,
     error: RwLock<Option<Arc<ErrorHook>>>,
@@ -104,6 +107,7 @@ impl Default for Config {
 pub struct SocketIoBuilder {
     engine: EngineConfig,
     config: Config,
+    parser: Option<Box<dyn Parser>>,
     state: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
 }
 
@@ -123,6 +127,22 @@ impl SocketIoBuilder {
     #[must_use]
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, state: T) -> Self {
         self.state.insert(TypeId::of::<T>(), Box::new(state));
+        self
+    }
+
+    /// How packets look on the wire: see [`parser`](crate::parser). All clients must have the same parser, save those
+    /// before 1.0, which know of none. Default: the one that they have unless they are told.
+    ///
+    /// ```
+    /// # #[cfg(feature = "msgpack")] {
+    /// use tower_socketio::{SocketIo, parser::MsgPack};
+    ///
+    /// let io = SocketIo::builder().parser(MsgPack).build();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn parser(mut self, parser: impl Parser) -> Self {
+        self.parser = Some(Box::new(parser));
         self
     }
 
@@ -234,6 +254,7 @@ impl SocketIoBuilder {
         self.config.max_held_bytes = self.engine.max_outbox_bytes;
         let core = Arc::new(Core {
             config: self.config,
+            parser: self.parser,
             state: self.state,
             runtime: self.engine.runtime.clone(),
             error: RwLock::default(),

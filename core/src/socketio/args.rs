@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::codec::{binary_de::from_arg, binary_ser::write_json, scan::split};
+use crate::parser::ParserError;
 
 /// Several arguments, one, or none.
 ///
@@ -287,6 +288,8 @@ pub enum EncodeError {
     /// The arguments hold bytes, and the client is of [`Generation::V0_9`](crate::Generation::V0_9),
     /// which has no binary. A broadcast goes to the others.
     BinaryUnsupported,
+    /// The server's own [parser](crate::parser) cannot write them.
+    Parser(ParserError),
 }
 
 impl fmt::Display for EncodeError {
@@ -301,6 +304,7 @@ impl fmt::Display for EncodeError {
             Self::BinaryUnsupported => {
                 f.write_str("arguments hold bytes, which clients before 1.0 cannot be sent; send them as base64")
             }
+            Self::Parser(error) => write!(f, "the server's parser cannot write the packet: {error}"),
         }
     }
 }
@@ -310,6 +314,7 @@ impl Error for EncodeError {
         match self {
             Self::ReservedEvent(_) | Self::BinaryUnsupported => None,
             Self::Arguments(error) => Some(error),
+            Self::Parser(error) => Some(error),
         }
     }
 }

@@ -1,10 +1,27 @@
-//! Binary packets as they come in: a header, then its attachments one message each.
+//! Packets that come in several messages. Those of the default parser: a header, then its attachments one message each.
 
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::packet::{Body, Kind, Packet};
+use crate::parser::Decoder;
+
+/// What a client has begun to send.
+pub(crate) enum Incomplete {
+    Assembly(Assembly),
+    /// The decoder of the server's own parser, and when it is given up; `None` between packets.
+    Own(Box<dyn Decoder>, Option<Instant>),
+}
+
+impl Incomplete {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Assembly(assembly) => Some(assembly.deadline),
+            Self::Own(_, deadline) => *deadline,
+        }
+    }
+}
 
 /// A binary packet that waits for its attachments.
 #[derive(Debug)]

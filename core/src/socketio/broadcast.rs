@@ -269,6 +269,7 @@ impl Broadcast {
 
     fn send_event(&self, event: &str, args: &impl EmitArgs, question: Option<&Question>) -> Result<(), EncodeError> {
         let frames = Frames::event(&self.namespace.path, question.map(Question::id), event, args)?;
+        let frames = frames.written_by(self.namespace.parser())?;
         let frames = match &self.from {
             Some(socket) => socket.hold(self, frames, question),
             None => Some(frames),

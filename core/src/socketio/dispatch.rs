@@ -24,10 +24,10 @@ use self::entry::{Entry, Phase, Waiting};
 use super::{
     ack::OpenAck,
     args::{Args, RawArgs},
-    assembly::{Assembly, Content},
+    assembly::{Assembly, Content, Incomplete},
     call::{Call, Occasion, OwnedOccasion},
     client::ClientShared,
-    codec::{self, placeholder::check_placeholders},
+    codec::{self, own, placeholder::check_placeholders},
     connect::connect,
     extract::{DisconnectContext, EventContext},
     frames::Frames,
@@ -45,7 +45,7 @@ use crate::{
     server::Core,
 };
 
-/// How long a binary packet may wait for its next attachment.
+/// How long a packet may wait for its next attachment, or message.
 const ATTACHMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A client's sockets and handlers.
@@ -61,7 +61,7 @@ pub(crate) struct SocketClient {
     tasks: Option<Box<FuturesUnordered<Task>>>,
     /// Events that wait, in bytes.
     pending_bytes: usize,
-    assembly: Option<Box<Assembly>>,
+    incomplete: Option<Box<Incomplete>>,
     /// It is to be put into the main namespace.
     awaits_root: bool,
     /// Until when it must have joined a namespace; `None` once it has.
@@ -90,14 +90,22 @@ impl SocketClient {
             kicked: Vec::new(),
             tasks: None,
             pending_bytes: 0,
-            assembly: None,
+            incomplete: None,
             join_by,
             is_doomed: false,
         }
     }
 
+    fn take(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Result<(), PacketError> {
+        match message {
+            _ if self.core.parser.is_some() && own::is_for(self.connection.generation()) => self.take_own(cx, message),
+            Message::Text(text) => self.take_text(cx, text),
+            Message::Binary(bytes) => self.take_binary(cx, bytes),
+        }
+    }
+
     fn take_text(&mut self, cx: &mut Context<'_>, text: &str) -> Result<(), PacketError> {
-        if self.assembly.is_some() {
+        if self.incomplete.is_some() {
             return Err(PacketError::TextAmongAttachments);
         }
         let packet = codec::decode(self.connection.generation(), text, self.core.config.max_attachments)?;
@@ -106,43 +114,67 @@ impl SocketClient {
             if self.live(packet.nsp).is_none() {
                 self.out_of_order(packet.nsp);
             }
-            self.assembly = Some(Box::new(assembly));
+            self.incomplete = Some(Box::new(Incomplete::Assembly(assembly)));
             return Ok(());
         }
-        self.dispatch(cx, &packet);
+        self.dispatch(cx, &packet, &[]);
         Ok(())
     }
 
     fn take_binary(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Result<(), PacketError> {
-        let mut assembly = self.assembly.take().ok_or(PacketError::UnexpectedAttachment)?;
+        let Some(Incomplete::Assembly(assembly)) = self.incomplete.as_deref_mut() else {
+            return Err(PacketError::UnexpectedAttachment);
+        };
         if !assembly.push(bytes) {
             assembly.deadline = now() + ATTACHMENT_TIMEOUT;
-            self.assembly = Some(assembly);
             return Ok(());
         }
-        let Assembly {
+        let Some(Incomplete::Assembly(Assembly {
             nsp,
             id,
             content,
             attachments,
             ..
-        } = &*assembly;
-        match content {
+        })) = self.incomplete.take().map(|incomplete| *incomplete)
+        else {
+            return Ok(());
+        };
+        match &content {
             Content::Event { name, args } => {
                 let event = Event {
                     name,
                     args,
-                    attachments,
-                    id: *id,
+                    attachments: &attachments,
+                    id,
                 };
-                self.take_event(cx, nsp, &event);
+                self.take_event(cx, &nsp, &event);
             }
-            Content::Ack { args } => self.take_ack(nsp, *id, args, attachments),
+            Content::Ack { args } => self.take_ack(&nsp, id, args, &attachments),
         }
         Ok(())
     }
 
-    fn dispatch(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+    /// Takes a message that the server's own parser reads.
+    fn take_own(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Result<(), PacketError> {
+        let Some(parser) = &self.core.parser else {
+            return Ok(());
+        };
+        let max_attachments = self.core.config.max_attachments;
+        let begin = || Box::new(Incomplete::Own(parser.decoder(max_attachments), None));
+        let Incomplete::Own(decoder, deadline) = &mut **self.incomplete.get_or_insert_with(begin) else {
+            return Ok(());
+        };
+        let Some(read) = decoder.decode(message)? else {
+            *deadline = Some(now() + ATTACHMENT_TIMEOUT);
+            return Ok(());
+        };
+        *deadline = None;
+        let packet = own::check(self.connection.generation(), &read, max_attachments)?;
+        self.dispatch(cx, &packet, &read.attachments);
+        Ok(())
+    }
+
+    fn dispatch(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>, attachments: &[Bytes]) {
         let Packet { nsp, id, receipt, .. } = *packet;
         if let (Some(id), Some(index)) = (receipt, self.live(nsp)) {
             // Nothing that could fail.
@@ -159,12 +191,12 @@ impl SocketClient {
                 let event = Event {
                     name,
                     args,
-                    attachments: &[],
+                    attachments,
                     id,
                 };
                 self.take_event(cx, nsp, &event);
             }
-            (_, Body::Args(args)) => self.take_ack(nsp, id, args, &[]),
+            (_, Body::Args(args)) => self.take_ack(nsp, id, args, attachments),
             (_, Body::None | Body::Object(_) | Body::Reason(_)) => self.out_of_order(nsp),
         }
     }
@@ -178,7 +210,8 @@ impl SocketClient {
             return self.out_of_order(nsp);
         }
         let refuse = |message| {
-            let frames = Frames::connect_error(self.connection.generation(), nsp, message, None);
+            let parser = self.core.parser.as_deref();
+            let frames = Frames::connect_error(parser, self.connection.generation(), nsp, message, None);
             frames.send(&self.connection, Flags::default());
         };
         let Some(namespace) = self.core.namespace(nsp) else {
@@ -418,7 +451,8 @@ impl SocketClient {
     fn refuse(&self, socket: &Socket, told: Told<'_>) {
         let nsp = socket.path();
         let generation = self.connection.generation();
-        let frames = Frames::connect_error(generation, nsp, &told.message, told.data.map(RawValue::get));
+        let data = told.data.map(RawValue::get);
+        let frames = Frames::connect_error(self.core.parser.as_deref(), generation, nsp, &told.message, data);
         if socket
             .leave_namespace(DisconnectReason::ServerNamespaceDisconnect)
             .is_some()
@@ -582,11 +616,7 @@ impl Drop for SocketClient {
 
 impl Client for SocketClient {
     fn message(&mut self, cx: &mut Context<'_>, message: Message<'_>) -> Flow {
-        let taken = match message {
-            Message::Text(text) => self.take_text(cx, text),
-            Message::Binary(bytes) => self.take_binary(cx, bytes),
-        };
-        if let Err(error) = taken {
+        if let Err(error) = self.take(cx, message) {
             self.report(None, &FailureKind::InvalidPacket(error.to_string()));
             self.doom(CloseReason::ForcedClose);
         }
@@ -606,9 +636,9 @@ impl Client for SocketClient {
             self.join_by = None;
             self.doom(CloseReason::ForcedServerClose);
         }
-        if self.assembly.as_ref().is_some_and(|assembly| assembly.deadline <= now) {
-            tracing::debug!("a client did not send the attachments it announced: its connection is closed");
-            self.assembly = None;
+        if self.incomplete_deadline().is_some_and(|deadline| deadline <= now) {
+            tracing::debug!("a client did not send the rest of a packet: its connection is closed");
+            self.incomplete = None;
             self.doom(CloseReason::ForcedClose);
         }
         self.flow()
@@ -623,10 +653,9 @@ impl Client for SocketClient {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let assembly = self.assembly.as_ref().map(|assembly| assembly.deadline);
         self.join_by
             .into_iter()
-            .chain(assembly)
+            .chain(self.incomplete_deadline())
             .chain(self.grace_deadline())
             .min()
     }
@@ -635,7 +664,7 @@ impl Client for SocketClient {
         for entry in &self.entries {
             entry.socket.leave_namespace(DisconnectReason::Closed(reason));
         }
-        self.assembly = None;
+        self.incomplete = None;
         self.join_by = None;
         if self.entries.is_empty() {
             return None;
@@ -662,6 +691,10 @@ impl SocketClient {
         } else {
             Flow::Open
         }
+    }
+
+    fn incomplete_deadline(&self) -> Option<Instant> {
+        self.incomplete.as_deref()?.deadline()
     }
 
     fn grace_deadline(&self) -> Option<Instant> {

@@ -6,9 +6,12 @@ use bytes::Bytes;
 
 use super::{
     args::{EmitArgs, EncodeError},
-    codec::{self, Form, sio},
+    codec::{self, Form, own, sio},
 };
-use crate::engine::{Binary, Connection, Flags, Frame, Generation, Sid};
+use crate::{
+    engine::{Binary, Connection, Flags, Frame, Generation, Sid},
+    parser::{Parser, ParserError},
+};
 
 /// One packet: its text and the binary messages that belong to it.
 #[derive(Debug, Clone)]
@@ -16,9 +19,14 @@ pub(crate) struct Frames {
     /// As most generations have it.
     head: Frame,
     attachments: Box<[Bytes]>,
+    /// The whole as the server's own parser has it, if the server has one.
+    own: Option<Box<[Frame]>>,
     /// The whole in each form, where that differs, once there is a recipient of it.
     recoded: OnceLock<Box<[Recoded; Form::ALL.len()]>>,
 }
+
+/// The server's own parser; `None`: it has none.
+pub(crate) type OwnParser<'a> = Option<&'a dyn Parser>;
 
 type Recoded = OnceLock<Box<[Frame]>>;
 
@@ -40,23 +48,47 @@ impl Frames {
         Ok(Self::with(head, attachments))
     }
 
-    pub(crate) fn connect(generation: Generation, nsp: &str, id: &Sid) -> Self {
-        Self::text(|out| codec::write_connect(generation, out, nsp, id.as_str()))
+    pub(crate) fn connect(parser: OwnParser<'_>, generation: Generation, nsp: &str, id: &Sid) -> Self {
+        Self::text(parser, |out| codec::write_connect(generation, out, nsp, id.as_str()))
     }
 
-    pub(crate) fn connect_error(generation: Generation, nsp: &str, message: &str, data: Option<&str>) -> Self {
-        Self::text(|out| codec::write_connect_error(generation, out, nsp, message, data))
+    pub(crate) fn connect_error(
+        parser: OwnParser<'_>,
+        generation: Generation,
+        nsp: &str,
+        message: &str,
+        data: Option<&str>,
+    ) -> Self {
+        Self::text(parser, |out| {
+            codec::write_connect_error(generation, out, nsp, message, data);
+        })
     }
 
-    pub(crate) fn disconnect(nsp: &str) -> Self {
-        Self::text(|out| sio::write_disconnect(out, nsp))
+    pub(crate) fn disconnect(parser: OwnParser<'_>, nsp: &str) -> Self {
+        Self::text(parser, |out| sio::write_disconnect(out, nsp))
+    }
+
+    /// Has the server's own parser write them, too. It is the application's: no lock may be held.
+    pub(crate) fn written_by(mut self, parser: OwnParser<'_>) -> Result<Self, EncodeError> {
+        self.write_own(parser).map_err(EncodeError::Parser)?;
+        Ok(self)
+    }
+
+    fn write_own(&mut self, parser: OwnParser<'_>) -> Result<(), ParserError> {
+        let own = parser.map(|parser| own::encode(parser, &self.head, &self.attachments));
+        self.own = own.transpose()?;
+        Ok(())
     }
 
     /// Queues them for a client, in its generation's form.
     pub(crate) fn send(&self, connection: &Connection, flags: Flags) {
         let form = Form::of(connection.generation(), connection.reader());
-        if self.attachments.is_empty() && form.is_as_written() {
-            return connection.send_frames(std::iter::once(&self.head), flags);
+        match &self.own {
+            None if self.attachments.is_empty() && form.is_as_written() => {
+                return connection.send_frames(std::iter::once(&self.head), flags);
+            }
+            Some(own) if form.is_as_parsed() => return connection.send_frames(own.iter(), flags),
+            _ => {}
         }
         let recoded = &self.recoded.get_or_init(Box::default)[form as usize];
         let recoded = recoded.get_or_init(|| {
@@ -66,7 +98,8 @@ impl Frames {
                     connection.generation()
                 );
             }
-            form.recode(&self.head, &self.attachments)
+            let own = self.own.as_ref().and_then(|own| form.recode_own(own));
+            own.unwrap_or_else(|| form.recode(&self.head, &self.attachments))
         });
         if !recoded.is_empty() {
             connection.send_frames(recoded.iter(), flags);
@@ -80,22 +113,29 @@ impl Frames {
 
     /// Bytes it occupies in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        self.head.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+        let own = self.own.iter().flatten().map(Frame::len).sum::<usize>();
+        self.head.len() + self.attachments.iter().map(Bytes::len).sum::<usize>() + own
     }
 
-    fn text(write: impl FnOnce(&mut Vec<u8>)) -> Self {
+    fn text(parser: OwnParser<'_>, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         let written: Result<_, Infallible> = Frame::write_text(|out| {
             write(out);
             Ok(())
         });
         let Ok(((), head)) = written;
-        Self::with(head, Vec::new())
+        let mut frames = Self::with(head, Vec::new());
+        if let Err(error) = frames.write_own(parser) {
+            tracing::error!("clients that have the server's parser are not told what it cannot write: {error}");
+            frames.own = Some(Box::default());
+        }
+        frames
     }
 
     fn with(head: Frame, attachments: Vec<Bytes>) -> Self {
         Self {
             head,
             attachments: attachments.into(),
+            own: None,
             recoded: OnceLock::new(),
         }
     }

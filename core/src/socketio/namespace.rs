@@ -15,6 +15,7 @@ use super::{
     broadcast::Broadcast,
     call::{Call, Next, Occasion, Wrapper},
     controller::Controller,
+    frames::OwnParser,
     handler::{
         AnyConnectHandler, AnyDisconnectHandler, AnyEventHandler, ConnectHandler, DisconnectHandler, Erased,
         EventHandler, HandlerFuture,
@@ -462,6 +463,10 @@ impl Shared {
 
     pub(crate) fn next_ack_id(&self) -> u64 {
         self.ack_ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn parser(&self) -> OwnParser<'_> {
+        self.core.parser.as_deref()
     }
 
     pub(crate) fn runtime(&self) -> &Runtime {

@@ -7,6 +7,7 @@
 use std::{borrow::Cow, fmt};
 
 use super::codec::scan::ScanError;
+use crate::parser::ParserError;
 
 /// What a packet asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +89,9 @@ pub(crate) enum PacketError {
     PlaceholderRepeated { num: usize },
     TextAmongAttachments,
     UnexpectedAttachment,
+    Namespace,
+    AttachmentsUnexpected,
+    Parser(ParserError),
 }
 
 impl fmt::Display for PacketError {
@@ -127,6 +131,9 @@ impl fmt::Display for PacketError {
             }
             Self::TextAmongAttachments => f.write_str("text came where a binary packet's attachment was due"),
             Self::UnexpectedAttachment => f.write_str("binary came without a packet that announced it"),
+            Self::Namespace => f.write_str("namespace does not begin with `/`, or has a `,`"),
+            Self::AttachmentsUnexpected => f.write_str("packet has attachments; only an event and an ack may have any"),
+            Self::Parser(error) => error.fmt(f),
         }
     }
 }
@@ -136,6 +143,12 @@ impl std::error::Error for PacketError {}
 impl From<ScanError> for PacketError {
     fn from(error: ScanError) -> Self {
         Self::Json(error)
+    }
+}
+
+impl From<ParserError> for PacketError {
+    fn from(error: ParserError) -> Self {
+        Self::Parser(error)
     }
 }
 

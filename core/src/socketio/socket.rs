@@ -337,10 +337,10 @@ impl Socket {
     /// ```
     pub fn disconnect(&self) {
         let frames = match self.leave_namespace(DisconnectReason::ServerNamespaceDisconnect) {
-            Some(Was::Connected) => Frames::disconnect(self.path()),
+            Some(Was::Connected) => Frames::disconnect(self.0.namespace.parser(), self.path()),
             Some(Was::Connecting) => {
                 let generation = self.0.connection.generation();
-                Frames::connect_error(generation, self.path(), "disconnected", None)
+                Frames::connect_error(self.0.namespace.parser(), generation, self.path(), "disconnected", None)
             }
             None => return,
         };
@@ -360,7 +360,7 @@ impl Socket {
     pub(crate) fn handle_disconnect(&self) {
         self.leave_namespace(DisconnectReason::ClientNamespaceDisconnect);
         if self.is_connection() {
-            Frames::disconnect(self.path()).send(&self.0.connection, Flags::default());
+            Frames::disconnect(self.0.namespace.parser(), self.path()).send(&self.0.connection, Flags::default());
             self.0.connection.close(CloseReason::TransportClose);
         }
         self.0.connection.wake();
@@ -485,10 +485,10 @@ impl Socket {
         Ok(())
     }
 
-    /// What this client can be sent.
+    /// As this client can be sent it.
     fn admit(&self, frames: Frames) -> Result<Frames, EncodeError> {
         if frames.is_for(&self.0.connection) {
-            Ok(frames)
+            frames.written_by(self.0.namespace.parser())
         } else {
             Err(EncodeError::BinaryUnsupported)
         }

@@ -2,11 +2,12 @@
 //! depends on the client's generation.
 //!
 //! `sio` reads and writes the packets of protocol 5 (and of the 1.x and 2.x clients, whose packets
-//! look the same), `v0_9` those of the clients before; `scan` is the one pass over incoming JSON;
+//! look the same), `v0_9` those of the clients before, `own` those of a server with a parser of its own; `scan` is the one pass over incoming JSON;
 //! `placeholder`, `binary_ser` and `binary_de` keep bytes beside that JSON.
 
 pub(crate) mod binary_de;
 pub(crate) mod binary_ser;
+pub(crate) mod own;
 pub(crate) mod placeholder;
 pub(crate) mod scan;
 pub(crate) mod sio;
@@ -26,16 +27,18 @@ pub(crate) const INVALID_NAMESPACE: &str = "Invalid namespace";
 pub(crate) fn decode(generation: Generation, text: &str, max_attachments: usize) -> Result<Packet<'_>, PacketError> {
     match generation {
         Generation::V0_9 => v0_9::decode(text),
-        Generation::Eio3 => {
-            let mut packet = sio::decode(text, max_attachments)?;
-            if let (Kind::Connect, Some((nsp, query))) = (packet.kind, packet.nsp.split_once('?')) {
-                packet.nsp = nsp;
-                packet.body = Body::Object(query_as_json(query).into());
-            }
-            Ok(packet)
-        }
-        Generation::Eio4 => sio::decode(text, max_attachments),
+        Generation::Eio3 | Generation::Eio4 => Ok(query_as_auth(generation, sio::decode(text, max_attachments)?)),
     }
+}
+
+/// The query that clients before 3.0 append to a namespace stands for what later ones send as `auth`.
+fn query_as_auth(generation: Generation, mut packet: Packet<'_>) -> Packet<'_> {
+    if let (Generation::Eio3, Kind::Connect, Some((nsp, query))) = (generation, packet.kind, packet.nsp.split_once('?'))
+    {
+        packet.nsp = nsp;
+        packet.body = Body::Object(query_as_json(query).into());
+    }
+    packet
 }
 
 /// How packets look on the wire: a generation's way, or one of them.
@@ -65,6 +68,24 @@ impl Form {
     /// Whether packets without attachments look as `sio` writes them.
     pub(crate) fn is_as_written(self) -> bool {
         matches!(self, Self::Eio3 | Self::Eio4)
+    }
+
+    /// Whether packets of an own parser look as `own` writes them.
+    pub(crate) fn is_as_parsed(self) -> bool {
+        matches!(self, Self::Eio4)
+    }
+
+    /// A packet that `own` wrote, in this form; `None` where its clients have packets of their own.
+    pub(crate) fn recode_own(self, frames: &[Frame]) -> Option<Box<[Frame]>> {
+        let in_eio3 = |frame: &Frame| match frame.is_binary() {
+            true => Generation::Eio3.binary(frame.packet()),
+            false => Some(frame.clone()),
+        };
+        match self {
+            Self::V0_9 => None,
+            Self::Eio3 | Self::Eio3InAscii => Some(frames.iter().filter_map(in_eio3).collect()),
+            Self::Eio4 => Some(frames.into()),
+        }
     }
 
     /// A packet that `sio` wrote, in this form; nothing where its clients are not told or cannot be.
@@ -106,7 +127,6 @@ fn in_ascii(head: &Frame) -> Frame {
     Frame::text(&ascii)
 }
 
-/// The query that clients before 3.0 append to a namespace stands for what later ones send as `auth`.
 fn query_as_json(query: &str) -> String {
     let mut object = serde_json::Map::new();
     for (name, value) in query_parameters(query) {

@@ -28,6 +28,35 @@ pub(crate) const MAX_NSP_QUERY: usize = 8192;
 
 /// Reads the text of a packet. A binary kind may announce up to `max_attachments`.
 pub(crate) fn decode(text: &str, max_attachments: usize) -> Result<Packet<'_>, PacketError> {
+    let Parts {
+        kind,
+        attachments,
+        nsp,
+        id,
+        payload,
+    } = parts(text, max_attachments)?;
+    let body = body(kind, id, payload)?;
+    Ok(Packet {
+        kind,
+        attachments,
+        nsp,
+        id,
+        receipt: None,
+        body,
+    })
+}
+
+/// A packet whose payload is not looked into.
+pub(crate) struct Parts<'a> {
+    pub(crate) kind: Kind,
+    attachments: usize,
+    pub(crate) nsp: &'a str,
+    pub(crate) id: Option<u64>,
+    pub(crate) payload: &'a str,
+}
+
+/// Takes the text of a packet apart.
+pub(crate) fn parts(text: &str, max_attachments: usize) -> Result<Parts<'_>, PacketError> {
     let first = text.chars().next().ok_or(PacketError::Empty)?;
     let kind = match first {
         '0' => Kind::Connect,
@@ -46,14 +75,12 @@ pub(crate) fn decode(text: &str, max_attachments: usize) -> Result<Packet<'_>, P
     };
     let (nsp, rest) = namespace(rest)?;
     let (id, payload) = packet_id(rest)?;
-    let body = body(kind, id, payload)?;
-    Ok(Packet {
+    Ok(Parts {
         kind,
         attachments,
         nsp,
         id,
-        receipt: None,
-        body,
+        payload,
     })
 }
 
@@ -174,6 +201,12 @@ fn namespace(text: &str) -> Result<(&str, &str), PacketError> {
         return Ok(("/", text));
     }
     let (nsp, rest) = text.split_once(',').unwrap_or((text, ""));
+    check_namespace(nsp)?;
+    Ok((nsp, rest))
+}
+
+/// Refuses a name, perhaps with a query, that is too long.
+pub(crate) fn check_namespace(nsp: &str) -> Result<(), PacketError> {
     if nsp.len() > MAX_NSP_QUERY {
         return Err(PacketError::NamespaceTooLong { max: MAX_NSP_QUERY });
     }
@@ -181,7 +214,7 @@ fn namespace(text: &str) -> Result<(&str, &str), PacketError> {
     if name.len() > MAX_NSP {
         return Err(PacketError::NamespaceTooLong { max: MAX_NSP });
     }
-    Ok((nsp, rest))
+    Ok(())
 }
 
 fn packet_id(text: &str) -> Result<(Option<u64>, &str), PacketError> {
@@ -198,7 +231,8 @@ fn split_digits(text: &str) -> (&str, &str) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
-fn body(kind: Kind, id: Option<u64>, payload: &str) -> Result<Body<'_>, PacketError> {
+/// What a packet carries.
+pub(crate) fn body(kind: Kind, id: Option<u64>, payload: &str) -> Result<Body<'_>, PacketError> {
     let first = payload.bytes().next();
     match kind {
         Kind::Event | Kind::BinaryEvent => event(first, payload),

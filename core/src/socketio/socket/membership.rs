@@ -43,14 +43,20 @@ impl Socket {
     /// Lets the socket in: the client is told, then what was held goes out. `false`: it has left
     /// meanwhile.
     pub(crate) fn accept(&self) -> bool {
+        let connection = &self.0.connection;
+        let connected = Frames::connect(
+            self.0.namespace.parser(),
+            connection.generation(),
+            self.path(),
+            self.id(),
+        );
         let mut state = self.lock();
         let Status::Connecting(held) = &mut state.status else {
             return false;
         };
         let held = std::mem::take(held);
         state.status = Status::Connected;
-        let connection = &self.0.connection;
-        Frames::connect(connection.generation(), self.path(), self.id()).send(connection, Flags::default());
+        connected.send(connection, Flags::default());
         let rooms = &self.0.namespace.rooms;
         rooms.insert(self);
         self.0.client.insert(self);
