@@ -423,6 +423,11 @@ impl SocketIo {
         &self.engine.config().path
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn parser(&self) -> Option<&dyn Parser> {
+        self.core.parser.as_deref()
+    }
+
     /// The endpoint, as a tower service or for an adapter to a web framework: see [`Service`].
     ///
     /// ```

@@ -42,6 +42,16 @@ pub(crate) fn read_packet(text: &str, attachments: &[bytes::Bytes]) {
     }
 }
 
+/// Reads what a server's own parser read, and the arguments, for the fuzzer.
+#[cfg(all(any(fuzzing, test), feature = "msgpack"))]
+pub(crate) fn read_own_packet(read: &crate::parser::Packet<'_>) {
+    for generation in crate::engine::Generation::ALL {
+        if let Ok(packet) = codec::own::check(generation, read, read.attachments.len()) {
+            read_args(&packet, &read.attachments);
+        }
+    }
+}
+
 #[cfg(any(fuzzing, test))]
 fn read_args(packet: &packet::Packet<'_>, attachments: &[bytes::Bytes]) {
     let (packet::Body::Event { args, .. } | packet::Body::Args(args)) = &packet.body else {

@@ -183,7 +183,15 @@ impl ClientBuilder {
         let (session, ticket) = self.shake_hands().await?;
         let (stream, server) = duplex(PIPE);
         let server = tokio::spawn(ticket.drive(server));
-        let link = Link::open(self.generation, self.time_limit, session, stream, server).await?;
+        let link = Link::open(
+            self.io.clone(),
+            self.generation,
+            self.time_limit,
+            session,
+            stream,
+            server,
+        )
+        .await?;
         TestClient::join(Arc::new(link), namespace, auth.as_ref()).await
     }
 

@@ -188,7 +188,7 @@ impl TestClient {
     }
 
     fn send_event(&self, event: &str, id: Option<u64>, args: &impl EmitArgs) -> Result<(), TestError> {
-        let frames = codec::packet(self.link.generation, |out, attachments| {
+        let frames = codec::packet(self.link.generation, self.link.parser(), |out, attachments| {
             sio::write_event(out, &self.nsp, id, event, args, attachments)
         })?;
         self.inbox.check(&format!("way for event {event:?}"))?;
@@ -546,7 +546,7 @@ impl Event {
     /// ```
     pub fn answer(self, args: impl EmitArgs) -> Result<(), TestError> {
         if let Some(id) = self.arrival.ack {
-            let frames = codec::packet(self.link.generation, |out, attachments| {
+            let frames = codec::packet(self.link.generation, self.link.parser(), |out, attachments| {
                 sio::write_ack(out, &self.nsp, id, &args, attachments)
             })?;
             self.link.send(frames);

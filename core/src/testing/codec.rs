@@ -14,10 +14,13 @@ use crate::{
         Binary, Frame, Generation, PayloadForm, Reader,
         codec::{Malformed, Signal},
     },
+    parser::{self, PacketKind},
+    server::SocketIo,
     socketio::{
         args::EncodeError,
-        codec::{self, Form, sio},
-        packet::{Body, Kind, PacketError},
+        codec::{self, Form, own, sio},
+        frames::OwnParser,
+        packet::{self, Body, Kind, PacketError},
     },
 };
 
@@ -133,9 +136,15 @@ pub(super) fn query<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a Value)>
     pairs.collect::<Vec<_>>().join("&")
 }
 
+/// The parser of the server, if clients of that generation have it.
+pub(super) fn own_parser(io: &SocketIo, generation: Generation) -> OwnParser<'_> {
+    io.parser().filter(|_| own::is_for(generation))
+}
+
 /// Asks for a namespace.
 pub(super) fn join(
     generation: Generation,
+    parser: OwnParser<'_>,
     nsp: &str,
     auth: Option<&Map<String, Value>>,
 ) -> Result<Vec<u8>, EncodeError> {
@@ -152,22 +161,24 @@ pub(super) fn join(
     } else {
         format!("{nsp}{name},")
     };
-    packet(generation, |out, _| {
+    packet(generation, parser, |out, _| {
         out.extend_from_slice(format!("0{named}{payload}").as_bytes());
         Ok(())
     })
 }
 
-pub(super) fn leave(generation: Generation, nsp: &str) -> Result<Vec<u8>, EncodeError> {
-    packet(generation, |out, _| {
+pub(super) fn leave(generation: Generation, parser: OwnParser<'_>, nsp: &str) -> Result<Vec<u8>, EncodeError> {
+    packet(generation, parser, |out, _| {
         sio::write_disconnect(out, nsp);
         Ok(())
     })
 }
 
-/// A packet that `write` writes as protocol 5 has it, in the generation's form and on the wire.
+/// A packet that `write` writes as protocol 5 has it, in the generation's form or the server's own parser's, and on the
+/// wire.
 pub(super) fn packet(
     generation: Generation,
+    parser: OwnParser<'_>,
     write: impl FnOnce(&mut Vec<u8>, &mut Vec<Bytes>) -> Result<(), EncodeError>,
 ) -> Result<Vec<u8>, EncodeError> {
     let mut attachments = Vec::new();
@@ -180,7 +191,11 @@ pub(super) fn packet(
         decodes_twice: false,
     };
     let opcode = |frame: &Frame| if frame.is_binary() { wire::BINARY } else { wire::TEXT };
-    let recoded = Form::of(generation, reader).recode(&head, &attachments);
+    let form = Form::of(generation, reader);
+    let own = parser.map(|parser| own::encode(parser, &head, &attachments));
+    let own = own.transpose().map_err(EncodeError::Parser)?;
+    let recoded = own.and_then(|own| form.recode_own(&own));
+    let recoded = recoded.unwrap_or_else(|| form.recode(&head, &attachments));
     let frames = recoded
         .iter()
         .flat_map(|frame| wire::frame(opcode(frame), frame.packet()));
@@ -221,7 +236,22 @@ pub(super) fn read(generation: Generation, text: &str) -> Result<Packet, PacketE
             attachments: 0,
         });
     }
-    let packet = codec::decode(generation, text, usize::MAX)?;
+    read_neutral(codec::decode(generation, text, usize::MAX)?)
+}
+
+/// As [`read`], of what the server's own parser has read.
+pub(super) fn read_own(generation: Generation, read: &parser::Packet<'_>) -> Result<Packet, PacketError> {
+    if read.kind == PacketKind::ConnectError {
+        return Ok(Packet {
+            nsp: (*read.namespace).to_owned(),
+            says: Says::Refused(Told::read(read.data.as_deref().unwrap_or_default())),
+            attachments: 0,
+        });
+    }
+    read_neutral(own::check(generation, read, usize::MAX)?)
+}
+
+fn read_neutral(packet: packet::Packet<'_>) -> Result<Packet, PacketError> {
     let says = match (packet.kind, packet.body) {
         (Kind::Connect, body) => Says::Joined(socket_id(&body)),
         (_, Body::Event { name, args }) => Says::Event {

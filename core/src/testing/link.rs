@@ -29,12 +29,15 @@ use super::{
     wire::{self, Frame, Frames},
 };
 use crate::{
-    engine::{Generation, Root, SocketId},
-    socketio::args::RawArgs,
+    engine::{Generation, Message, Root, SocketId},
+    parser::Decoder,
+    server::SocketIo,
+    socketio::{args::RawArgs, frames::OwnParser},
 };
 
 /// A connection, held by its clients. When the last of them is dropped, it breaks.
 pub(super) struct Link {
+    io: SocketIo,
     pub(super) generation: Generation,
     pub(super) limit: Duration,
     shared: Arc<Shared>,
@@ -67,6 +70,7 @@ impl Link {
     /// Waits for the server's first packet, then carries the connection in a task. `session` is its id, in
     /// generations where it is known before; `server` drives the other end of the stream.
     pub(super) async fn open(
+        io: SocketIo,
         generation: Generation,
         limit: Duration,
         session: String,
@@ -89,6 +93,7 @@ impl Link {
             shared: shared.clone(),
             orders: orders.downgrade(),
             incomplete: None,
+            decoder: codec::own_parser(&io, generation).map(|parser| parser.decoder(usize::MAX)),
         };
         let carried = shared.clone();
         tokio::spawn(async move {
@@ -106,6 +111,7 @@ impl Link {
             carried.progress.send_replace(ENDED);
         });
         Ok(Self {
+            io,
             generation,
             limit,
             shared,
@@ -120,7 +126,7 @@ impl Link {
         let was_given = given.is_some();
         let inbox = given.map_or_else(|| self.shared.add_inbox(nsp), Ok)?;
         if !was_given {
-            self.send(codec::join(self.generation, nsp, auth)?);
+            self.send(codec::join(self.generation, self.parser(), nsp, auth)?);
         }
         let waited_for = format!("answer of namespace {nsp:?}");
         let joined = inbox.wait(&waited_for, self.limit, |content| content.id.as_ref().map(drop));
@@ -128,6 +134,10 @@ impl Link {
         // Who gives up may ask anew.
         joined.inspect_err(|_| inbox.end(Over::Parted(Parting::ByClient)))?;
         Ok(inbox)
+    }
+
+    pub(super) fn parser(&self) -> OwnParser<'_> {
+        codec::own_parser(&self.io, self.generation)
     }
 
     pub(super) fn next_id(&self) -> u64 {
@@ -149,7 +159,7 @@ impl Link {
     /// Leaves one namespace; in generations where that is the connection, all.
     pub(super) async fn leave(&self, nsp: &str) -> Result<(), TestError> {
         self.shared.part(nsp, &Over::Parted(Parting::ByClient));
-        self.send(codec::leave(self.generation, nsp)?);
+        self.send(codec::leave(self.generation, self.parser(), nsp)?);
         self.flush().await
     }
 
@@ -268,6 +278,8 @@ struct Reader {
     orders: mpsc::WeakUnboundedSender<Order>,
     /// A packet that waits for attachments, and those that have come.
     incomplete: Option<(Packet, Vec<Bytes>)>,
+    /// Where packets are the server's own parser's.
+    decoder: Option<Box<dyn Decoder>>,
 }
 
 impl Reader {
@@ -285,6 +297,7 @@ impl Reader {
         let generation = self.shared.generation;
         match *opcode {
             wire::TEXT => match codec::hear(generation, payload).map_err(unreadable)? {
+                Heard::Packet(packet) if self.decoder.is_some() => self.take_own(Message::Text(packet))?,
                 Heard::Packet(packet) => {
                     let packet = codec::read(generation, packet).map_err(unreadable)?;
                     self.take_part(packet, Vec::new());
@@ -299,6 +312,9 @@ impl Reader {
             },
             wire::BINARY => {
                 let bytes = codec::attachment(generation, payload).map_err(unreadable)?;
+                if self.decoder.is_some() {
+                    return self.take_own(Message::Binary(&bytes));
+                }
                 let incomplete = self.incomplete.take();
                 let (packet, mut parts) = incomplete.ok_or_else(|| unreadable("bytes that no packet announced"))?;
                 parts.push(bytes);
@@ -309,6 +325,18 @@ impl Reader {
                 self.shared.progress.send_replace(pong);
             }
             _ => return Err(Parting::Closed),
+        }
+        Ok(())
+    }
+
+    /// Takes a message of the server's own parser.
+    fn take_own(&mut self, message: Message<'_>) -> Result<(), Parting> {
+        let Some(decoder) = &mut self.decoder else {
+            return Ok(());
+        };
+        if let Some(read) = decoder.decode(message).map_err(unreadable)? {
+            let packet = codec::read_own(self.shared.generation, &read).map_err(unreadable)?;
+            self.shared.take(packet, &read.attachments);
         }
         Ok(())
     }

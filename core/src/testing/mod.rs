@@ -2,7 +2,7 @@
 //! adapters have, too.
 //!
 //! A client goes through the whole server as a released one does, of any [`Generation`]: handshake,
-//! WebSocket, packets. It answers heartbeats by itself. Whatever it waits for must come within a
+//! WebSocket, packets, which are those of the server's [parser](crate::parser). It answers heartbeats by itself. Whatever it waits for must come within a
 //! [time limit](ClientBuilder::time_limit), or a [`TestError`] says what did not come and what came instead.
 //!
 //! In virtual time (`start_paused`, of tokio's feature `test-util`) a test takes no longer than its work: waits end

@@ -50,10 +50,11 @@ fn json(out: &mut Out, text: &str, attachments: &[Bytes]) -> Result<(), ParserEr
                 }
             }
             Token::Close => {}
-            Token::String(quoted) => match quoted.contains('\\') {
-                true => out.string(&serde_json::from_str::<String>(quoted).map_err(ParserError::new)?)?,
-                false => out.string(quoted.get(1..quoted.len() - 1).unwrap_or_default())?,
-            },
+            Token::String(quoted) if quoted.contains('\\') => {
+                let unescaped: String = serde_json::from_str(quoted).map_err(ParserError::new)?;
+                out.string(&unescaped)?;
+            }
+            Token::String(quoted) => out.string(quoted.get(1..quoted.len() - 1).unwrap_or_default())?,
             Token::Word("null") => out.nil(),
             Token::Word("true") => out.boolean(true),
             Token::Word("false") => out.boolean(false),

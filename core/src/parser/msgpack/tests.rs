@@ -270,7 +270,7 @@ fn depth_is_bounded() {
         assert!(error.contains("deeper than 127"), "{error}");
     }
     // What is not looked into may be as deep as it likes.
-    let ignored = [&b"\x83\xa4type\x01\xa3nsp\xa1/\xa1x"[..], &[0x91; 100_000], &[1]].concat();
+    let ignored = [&b"\x83\xa4type\x01\xa3nsp\xa1/\xa1x"[..], &vec![0x91; 100_000], &[1]].concat();
     assert!(decode(&ignored).is_ok());
 }
 

@@ -77,9 +77,9 @@ impl Form {
 
     /// A packet that `own` wrote, in this form; `None` where its clients have packets of their own.
     pub(crate) fn recode_own(self, frames: &[Frame]) -> Option<Box<[Frame]>> {
-        let in_eio3 = |frame: &Frame| match frame.is_binary() {
-            true => Generation::Eio3.binary(frame.packet()),
-            false => Some(frame.clone()),
+        let in_eio3 = |frame: &Frame| {
+            let binary = frame.is_binary().then(|| Generation::Eio3.binary(frame.packet()));
+            binary.unwrap_or_else(|| Some(frame.clone()))
         };
         match self {
             Self::V0_9 => None,
