@@ -1,9 +1,9 @@
 // Every released line of the JavaScript client, where it runs and by every way it can go: the same checks for each,
 // against contract `app`.
-import assert from 'node:assert/strict';
-import { after, before, describe, it } from 'node:test';
-import { CELLS, cannot, cellTitle, load } from './matrix/cells.mjs';
+import { after, before, describe } from 'node:test';
+import { CELLS, cellTitle, load } from './matrix/cells.mjs';
 import { PING_INTERVAL_MS, PING_TIMEOUT_MS, run, titles } from './matrix/checks.js';
+import { eachCheck } from './matrix/each.mjs';
 import { openClient, openSite } from './matrix/pages.mjs';
 import { launchBrowser } from './page.mjs';
 import { describeServers } from './server.mjs';
@@ -12,7 +12,6 @@ const env = { PING_INTERVAL_MS: String(PING_INTERVAL_MS), PING_TIMEOUT_MS: Strin
 
 const CELLS_AT_ONCE = 4;
 const WAITING_AT_ONCE = 10;
-const LIMIT_MS = 120_000;
 
 let browser;
 let site;
@@ -43,12 +42,7 @@ function checks(server, cell, titles) {
   let client;
   before(async () => (client = await openRuntime(server, cell)));
   after(() => client?.close());
-  for (const title of titles) {
-    const excuse = cannot(cell, title);
-    const options = { timeout: LIMIT_MS, skip: excuse?.untried && excuse.reason };
-    if (!excuse || excuse.untried) it(title, options, () => client.check(title));
-    else it(`${title}: it cannot, ${excuse.reason}`, options, () => assert.rejects(client.check(title)));
-  }
+  eachCheck(cell, titles, (title) => client.check(title));
 }
 
 function openRuntime(server, cell) {

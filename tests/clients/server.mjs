@@ -1,6 +1,7 @@
 // Starts the servers under test and stops them again; knows nothing of what they serve.
 //
-// Every server takes `--contract NAME --port N` and prints `listening on http://127.0.0.1:N` when it is ready.
+// Every server takes `--contract NAME --port N` and prints `listening on http://127.0.0.1:N` when it is ready; with
+// MSGPACK_PORT in its environment, a second such line for that port follows.
 // A framework is one more line in SERVERS. `TEST_SERVERS=axum,…` picks some; `SERVER_AXUM="command args"` replaces one.
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -31,13 +32,13 @@ const selected = () => {
  * One `describe` a selected server. `body` gets a handle whose fields (url, host, port, pid) are filled in before the
  * first test runs. The suite fails if the server dies, or if it panics and `mayPanic` is not set.
  */
-export function describeServers(title, { contract, env, mayPanic = false, concurrency = 1 }, body) {
+export function describeServers(title, { contract, parser, env, mayPanic = false, concurrency = 1 }, body) {
   for (const name of selected()) {
     describe(`${title} [${name}]`, { concurrency }, () => {
       const server = {};
       let running;
       before(async () => {
-        running = await startServer(name, { contract, env });
+        running = await startServer(name, { contract, parser, env });
         Object.assign(server, running);
       });
       after(async () => {
@@ -51,14 +52,17 @@ export function describeServers(title, { contract, env, mayPanic = false, concur
   }
 }
 
-/** Starts one server and resolves with { url, host, port, pid, stop } once it listens. */
-export async function startServer(name, { contract, env = {} }) {
+/**
+ * Starts one server and resolves with { url, host, port, pid, stop } once it listens, and with { msgpack }, the URL of
+ * its second port, if `env` asks for one.
+ */
+export async function startServer(name, { contract, parser = 'default', env = {} }) {
   const { command, remedy } = SERVERS[name];
   const [program, ...args] = command.split(' ');
   if (program.includes('/') && !existsSync(program)) {
     throw new Error(`${program} is missing: run \`${remedy}\` first`);
   }
-  const child = spawn(program, [...args, '--contract', contract, '--port', '0'], {
+  const child = spawn(program, [...args, '--contract', contract, '--parser', parser, '--port', '0'], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -69,7 +73,8 @@ export async function startServer(name, { contract, env = {} }) {
   child.stderr.on('data', (chunk) => (stderr = (stderr + chunk).slice(-20_000)));
   const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`)));
 
-  const port = await new Promise((resolve, reject) => {
+  const wanted = env.MSGPACK_PORT === undefined ? 1 : 2;
+  const [port, second] = await new Promise((resolve, reject) => {
     let stdout = '';
     const fail = (why) => {
       child.kill('SIGKILL');
@@ -80,10 +85,10 @@ export async function startServer(name, { contract, env = {} }) {
     exited.then((how) => fail(`ended before it listened (${how})`));
     child.stdout.on('data', (chunk) => {
       stdout = (stdout + chunk).slice(-4_000);
-      const found = /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(stdout);
-      if (!found) return;
+      const found = [...stdout.matchAll(/listening on http:\/\/127\.0\.0\.1:(\d+)\n/g)];
+      if (found.length < wanted) return;
       clearTimeout(timer);
-      resolve(Number(found[1]));
+      resolve(found.map(([, port]) => Number(port)));
     });
   });
 
@@ -97,7 +102,8 @@ export async function startServer(name, { contract, env = {} }) {
     return { stderr, diedEarly };
   };
 
-  return { name, host: '127.0.0.1', port, url: `http://127.0.0.1:${port}`, pid: child.pid, stop };
+  const url = (port) => port && `http://127.0.0.1:${port}`;
+  return { name, host: '127.0.0.1', port, url: url(port), msgpack: url(second), pid: child.pid, stop };
 }
 
 /** Resident memory of a process in bytes (Linux). */

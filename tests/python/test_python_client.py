@@ -1,4 +1,4 @@
-"""python-socketio's sync and async clients against contract `app`, over each way of connecting.
+"""python-socketio's sync and async clients against contract `app`, over each way of connecting and with each parser.
 
 Run: python -m unittest tests/python/test_python_client.py
 The server's command is SERVER, by default target/debug/server-axum.
@@ -68,7 +68,7 @@ class Server:
     def start(self):
         if shutil.which(COMMAND[0]) is None:
             raise RuntimeError(f"{COMMAND[0]} is missing: run `cargo build -p server-axum` first")
-        env = {**os.environ, "PING_INTERVAL_MS": "2000", "PING_TIMEOUT_MS": "6000"}
+        env = {**os.environ, "PING_INTERVAL_MS": "2000", "PING_TIMEOUT_MS": "6000", "MSGPACK_PORT": "0"}
         self.process = subprocess.Popen(
             [*COMMAND, "--contract", "app", "--port", "0"],
             stdout=subprocess.PIPE,
@@ -78,10 +78,13 @@ class Server:
         )
         watchdog = threading.Timer(20, self.process.kill)
         watchdog.start()
+        urls = []
         for line in self.process.stdout:
             if found := re.search(r"listening on (http://127\.0\.0\.1:\d+)", line):
+                urls.append(found.group(1))
+            if len(urls) == 2:
                 watchdog.cancel()
-                self.url = found.group(1)
+                self.urls = dict(zip(("default", "msgpack"), urls))
                 return
         raise RuntimeError("the server ended, or was ended, before it listened")
 
@@ -116,16 +119,16 @@ def result(args):
 class SyncMember:
     """One connected client; `next(event)` waits for an event's arguments."""
 
-    def __init__(self, transports, namespace="/", query="", auth=None, refusals=None):
+    def __init__(self, transports, serializer, namespace="/", query="", auth=None, refusals=None):
         self.namespace = namespace
-        self.client = socketio.Client(reconnection=False)
+        self.client = socketio.Client(reconnection=False, serializer=serializer)
         self.events = {}
         self.refusals = refusals if refusals is not None else []
         self.client.on("*", self._keep, namespace=namespace)
         self.client.on("question", self._answer, namespace=namespace)
         self.client.on("connect_error", self._refused, namespace=namespace)
         self.client.connect(
-            SERVER.url + query,
+            SERVER.urls[serializer] + query,
             transports=transports,
             namespaces=[namespace],
             auth=auth,
@@ -162,7 +165,7 @@ class SyncMember:
 class AsyncMember:
     """The same over the async client, run in an event loop of its own so that one set of tests serves both."""
 
-    def __init__(self, transports, namespace="/", query="", auth=None, refusals=None):
+    def __init__(self, transports, serializer, namespace="/", query="", auth=None, refusals=None):
         self.namespace = namespace
         self.loop = asyncio.new_event_loop()
         self.events = {}
@@ -170,19 +173,19 @@ class AsyncMember:
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
         try:
-            self._run(self._connect(transports, query, auth))
+            self._run(self._connect(transports, serializer, query, auth))
         except BaseException:
             self._end_loop()
             raise
         self.id = self.client.get_sid(namespace)
 
-    async def _connect(self, transports, query, auth):
-        self.client = socketio.AsyncClient(reconnection=False)
+    async def _connect(self, transports, serializer, query, auth):
+        self.client = socketio.AsyncClient(reconnection=False, serializer=serializer)
         self.client.on("*", self._keep, namespace=self.namespace)
         self.client.on("question", self._answer, namespace=self.namespace)
         self.client.on("connect_error", self._refused, namespace=self.namespace)
         await self.client.connect(
-            SERVER.url + query,
+            SERVER.urls[serializer] + query,
             transports=transports,
             namespaces=[self.namespace],
             auth=auth,
@@ -230,14 +233,15 @@ class AsyncMember:
 
 
 class Matrix:
-    """The tests; a subclass says which client and which way of connecting."""
+    """The tests; a subclass says which client, which way of connecting and which parser."""
 
     member = None
     way = None
+    serializer = "default"
     rooms = 0
 
     def open(self, **options):
-        member = type(self).member(WAYS[self.way], **options)
+        member = type(self).member(WAYS[self.way], self.serializer, **options)
         self.addCleanup(member.close)
         return member
 
@@ -324,7 +328,7 @@ class Matrix:
         observer = self.open()
         room = self.new_room()
         observer.call("join", room)
-        member = type(self).member(WAYS[self.way])
+        member = type(self).member(WAYS[self.way], self.serializer)
         member.call("join", room)
         member.close()
         self.assertEqual(observer.next("left"), (member.id,))
@@ -366,8 +370,8 @@ class Matrix:
         self.assertEqual(member.call("echo-ack", "still here"), "still here")
 
 
-def case(name, member, way):
-    return type(name, (Matrix, unittest.TestCase), {"member": member, "way": way})
+def case(name, member, way, *more):
+    return type(name, (*more, Matrix, unittest.TestCase), {"member": member, "way": way})
 
 
 SyncPolling = case("SyncPolling", SyncMember, "polling")
@@ -376,6 +380,28 @@ SyncUpgrade = case("SyncUpgrade", SyncMember, "upgrade")
 AsyncPolling = case("AsyncPolling", AsyncMember, "polling")
 AsyncWebSocket = case("AsyncWebSocket", AsyncMember, "websocket")
 AsyncUpgrade = case("AsyncUpgrade", AsyncMember, "upgrade")
+
+
+class WithMsgPack:
+    """What only msgpack can say."""
+
+    serializer = "msgpack"
+
+    def test_gets_integers_of_64_bits_and_floats_back(self):
+        member = self.open()
+        self.assert_echoed(member, (2**64 - 1, -(2**63), 2**53 + 1, 0.1, -1e300))
+
+    def test_keys_are_text_as_in_json(self):
+        self.assertEqual(self.open().call("echo-ack", {1: "a", None: "b"}), {"1": "a", "null": "b"})
+        self.assertEqual(self.open().call("echo-ack", {-7: {2: b"x"}}), {"-7": {"2": b"x"}})
+
+
+MsgPackSyncPolling = case("MsgPackSyncPolling", SyncMember, "polling", WithMsgPack)
+MsgPackSyncWebSocket = case("MsgPackSyncWebSocket", SyncMember, "websocket", WithMsgPack)
+MsgPackSyncUpgrade = case("MsgPackSyncUpgrade", SyncMember, "upgrade", WithMsgPack)
+MsgPackAsyncPolling = case("MsgPackAsyncPolling", AsyncMember, "polling", WithMsgPack)
+MsgPackAsyncWebSocket = case("MsgPackAsyncWebSocket", AsyncMember, "websocket", WithMsgPack)
+MsgPackAsyncUpgrade = case("MsgPackAsyncUpgrade", AsyncMember, "upgrade", WithMsgPack)
 
 if __name__ == "__main__":
     unittest.main()

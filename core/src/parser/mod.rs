@@ -22,7 +22,7 @@
 //! And the same for its JavaScript clients, `io({ parser })`:
 //!
 //! ```js
-#![doc = include_str!("../../docs/parser.js")]
+#![doc = include_str!("../../docs/parser.mjs")]
 //! ```
 
 #[cfg(feature = "msgpack")]

@@ -25,7 +25,10 @@ export async function until(condition, what, ms = PATIENCE_MS) {
   }
 }
 
-/** A client that begins to connect: `io` is what the client exports, `cell` says which client it is and how it goes. */
+/**
+ * A client that begins to connect: `io` is what the client exports, `cell` says which client it is and how it goes, and
+ * what parser it is given, if any.
+ */
 export function begin(io, cell, url, options = {}) {
   return cell.protocol === 1 ? SocketPeer.begin(io, cell, url, options) : ManagerPeer.begin(io, cell, url, options);
 }
@@ -117,6 +120,7 @@ const ENGINE_WAYS = {
 class ManagerPeer extends Peer {
   static begin(io, cell, url, { namespace = '/', query, auth, reconnect = false }) {
     const options = { ...ENGINE_WAYS[cell.way], reconnection: reconnect, reconnectionDelay: 50 };
+    if (cell.parser) options.parser = cell.parser;
     if (query) options.query = query; // 1.x cannot do with an undefined one
     return ManagerPeer.of(new io.Manager(url, options), namespace, { auth });
   }

@@ -9,7 +9,8 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use tower_socketio::{
-    Ack, AckSender, Args, Auth, Cors, Data, EventError, Handshake, RawArgs, Refusal, Sid, Socket, SocketIo, Transport,
+    Ack, AckSender, Args, Auth, Cors, Data, EventError, Handshake, RawArgs, Refusal, Sid, Socket, SocketIo,
+    SocketIoBuilder, Transport,
 };
 
 use crate::milliseconds;
@@ -25,8 +26,8 @@ const TRANSPORTS: [Transport; 6] = [
 ];
 
 /// The server of the contract `app`.
-pub fn server() -> SocketIo {
-    let io = SocketIo::builder()
+pub fn server(builder: SocketIoBuilder) -> SocketIo {
+    let io = builder
         .ping_interval(milliseconds("PING_INTERVAL_MS", 2000))
         .ping_timeout(milliseconds("PING_TIMEOUT_MS", 6000))
         .max_payload(4_000_000)

@@ -2,6 +2,9 @@
 //! command line that chooses one.
 
 pub mod app;
+/// The example of a parser in the core's documentation.
+#[path = "../../../../core/docs/parser.rs"]
+pub mod big_integers;
 pub mod engine;
 pub mod load;
 pub mod operators;
@@ -9,9 +12,12 @@ pub mod socket;
 
 use std::{env, io, net::TcpListener, process::ExitCode, time::Duration};
 
-use tower_socketio::{Generation, Service};
+use futures_util::future::try_join_all;
+use tower_socketio::{Generation, Service, SocketIo, parser::MsgPack};
 
-/// What a server under test is asked to be.
+use self::big_integers::BigIntegers;
+
+/// What a server under test is asked to serve on one of its ports.
 #[derive(Debug)]
 pub struct Command {
     /// What it serves.
@@ -21,59 +27,75 @@ pub struct Command {
 }
 
 impl Command {
-    /// Reads `--contract NAME --port N`; `PORT` in the environment is the default port.
+    /// Reads `--contract NAME --port N --parser NAME`; `PORT` in the environment is the default port. The contract
+    /// `app` has a second port, that of clients with the msgpack parser.
     ///
     /// # Errors
     /// A sentence that says what is wrong with the command line.
-    pub fn from_args() -> Result<Self, String> {
+    pub fn from_args() -> Result<Vec<Self>, String> {
         let mut contract = None;
         let mut port = env::var("PORT").ok();
+        let mut parser = "default".to_owned();
         let mut args = env::args().skip(1);
         while let Some(arg) = args.next() {
             let value = args.next().ok_or_else(|| format!("{arg} wants a value"))?;
             match arg.as_str() {
                 "--contract" => contract = Some(value),
                 "--port" => port = Some(value),
-                "--parser" if value == "default" => {}
-                "--parser" => return Err(format!("parser {value}: this server has only the default one yet")),
+                "--parser" => parser = value,
                 _ => return Err(format!("unknown argument {arg}")),
             }
         }
-        let service = match contract.as_deref() {
-            Some("engine") => engine::server(Generation::Eio4).service(),
-            Some("engine3") => engine::server(Generation::Eio3).service(),
-            Some("socket") => socket::server().service(),
-            Some("app") => {
-                if env::var_os("MSGPACK_PORT").is_some() {
-                    eprintln!("MSGPACK_PORT is set, but this server has no msgpack parser yet: nobody listens there");
-                }
-                app::server().service()
-            }
-            Some("load") => load::server().service(),
-            Some("operators") => operators::server().service(),
-            Some(known @ ("socket-client" | "engine-client")) => {
-                return Err(format!("contract {known} needs what this server does not have yet"));
-            }
-            Some(other) => return Err(format!("unknown contract {other}")),
-            None => return Err("--contract engine|engine3|socket|app|load|operators is needed".to_owned()),
-        };
         let port = port.unwrap_or_else(|| "0".to_owned());
         let port = port.parse().map_err(|_| format!("{port} is no port"))?;
-        Ok(Self { service, port })
+        let one = |service| Ok(vec![Self { service, port }]);
+        match (contract.as_deref(), &*parser) {
+            (Some("engine"), "default") => one(engine::server(Generation::Eio4).service()),
+            (Some("engine3"), "default") => one(engine::server(Generation::Eio3).service()),
+            (Some("socket"), "default") => one(socket::server(SocketIo::builder()).service()),
+            (Some("socket"), "msgpack") => one(socket::server(SocketIo::builder().parser(MsgPack)).service()),
+            (Some("socket"), "big-integers") => one(socket::server(SocketIo::builder().parser(BigIntegers)).service()),
+            (Some("app"), "default") => {
+                let mut commands = one(app::server(SocketIo::builder()).service())?;
+                if let Some(port) = msgpack_port(port)? {
+                    let service = app::server(SocketIo::builder().parser(MsgPack)).service();
+                    commands.push(Self { service, port });
+                }
+                Ok(commands)
+            }
+            (Some("load"), "default") => one(load::server().service()),
+            (Some("operators"), "default") => one(operators::server().service()),
+            (Some(known @ ("socket-client" | "engine-client")), _) => {
+                Err(format!("contract {known} needs what this server does not have yet"))
+            }
+            (Some(contract), parser) => Err(format!("unknown contract {contract} with the parser {parser}")),
+            (None, _) => Err("--contract engine|engine3|socket|app|load|operators is needed".to_owned()),
+        }
     }
 }
 
-/// What a server under test does: reports what stops it.
-pub async fn run<F>(serve: impl FnOnce(Command) -> F) -> ExitCode
+/// The second port of the contract `app`: `MSGPACK_PORT`, else the one after the first, if that is said.
+fn msgpack_port(first: u16) -> Result<Option<u16>, String> {
+    match env::var("MSGPACK_PORT") {
+        Ok(port) => port.parse().map(Some).map_err(|_| format!("{port} is no port")),
+        Err(_) if first == 0 => Ok(None),
+        Err(_) => Ok(first.checked_add(1)),
+    }
+}
+
+/// What a server under test does: serves on each of its ports, and reports what stops it.
+pub async fn run<F>(serve: impl Fn(Command) -> F) -> ExitCode
 where
     F: Future<Output = io::Result<()>>,
 {
     let result = match Command::from_args() {
-        Ok(command) => serve(command).await.map_err(|error| error.to_string()),
+        Ok(commands) => try_join_all(commands.into_iter().map(serve))
+            .await
+            .map_err(|error| error.to_string()),
         Err(error) => Err(error),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE

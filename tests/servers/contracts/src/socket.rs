@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tower_socketio::{Ack, Auth, Generation, RawArgs, Socket, SocketIo};
+use tower_socketio::{Ack, Auth, Generation, RawArgs, Socket, SocketIo, SocketIoBuilder};
 
 /// The server of the contract `socket`.
-pub fn server() -> SocketIo {
-    let io = SocketIo::builder()
+pub fn server(builder: SocketIoBuilder) -> SocketIo {
+    let io = builder
         .generations([Generation::Eio4])
         .ping_interval(Duration::from_millis(300))
         .ping_timeout(Duration::from_millis(200))
