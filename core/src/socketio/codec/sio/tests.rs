@@ -3,6 +3,7 @@
 
 use std::{fs, path::Path};
 
+use indexmap::IndexMap;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -144,6 +145,78 @@ fn golden_packets_are_written() {
         }
     }
     assert!(written > 30, "{written}");
+}
+
+/// A line of `values.jsonl`: an event `e` with one argument, as the reference writes it.
+#[derive(Debug, Deserialize)]
+struct Written {
+    text: String,
+    attachments: Vec<String>,
+    /// It is a number that the reference writes otherwise.
+    #[serde(default)]
+    number: bool,
+}
+
+/// Any value, as an application may have it.
+#[derive(Debug, PartialEq, Deserialize, Serialize)]
+#[serde(untagged)]
+enum Any {
+    Integer(i64),
+    Float(f64),
+    Boolean(bool),
+    Text(String),
+    List(Vec<Any>),
+    Map(IndexMap<String, Any>),
+    Null,
+    // It takes text and lists, too.
+    Bytes(Bytes),
+}
+
+#[test]
+fn values_are_read_and_written_as_the_reference_does() {
+    let vectors = vectors::<Written>("values.jsonl");
+    assert!(vectors.len() > 40);
+    for Written {
+        text,
+        attachments,
+        number,
+    } in vectors
+    {
+        let packet = decode(&text, 10).unwrap();
+        let sent: Vec<_> = attachments.iter().map(|hex| from_hex(hex)).collect();
+        let Body::Event { name, args } = &packet.body else {
+            panic!("{text}");
+        };
+        let value: Any = RawArgs::from_wire(args, &sent).read().unwrap();
+        let (mut wire, mut attached) = (Vec::new(), Vec::new());
+        write_event(&mut wire, packet.nsp, packet.id, name, &value, &mut attached).unwrap();
+        let wire = String::from_utf8(wire).unwrap();
+        if number {
+            assert_eq!(
+                decode(&wire, 10).map(|packet| number_in(&packet)),
+                Ok(number_in(&packet)),
+                "{wire}"
+            );
+        } else {
+            // The reference keeps lone surrogates, which Rust's strings cannot.
+            assert_eq!((wire, attached), (text.replace("\\ud83d,", "\u{fffd},"), sent));
+        }
+    }
+}
+
+fn number_in(packet: &Packet<'_>) -> f64 {
+    let Body::Event { args, .. } = &packet.body else {
+        panic!("{packet:?}");
+    };
+    args.parse().unwrap()
+}
+
+fn from_hex(hex: &str) -> Bytes {
+    let digits: Vec<_> = hex.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
+    let bytes = digits
+        .chunks(2)
+        .map(|pair| u8::try_from(pair[0] * 16 + pair[1]).unwrap());
+    bytes.collect()
 }
 
 #[test]

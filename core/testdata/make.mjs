@@ -1,12 +1,12 @@
-// Writes `written.jsonl` and `read.jsonl`, with the packages that clients use: `npm ci` in tests/clients, then
-// `node make.mjs` here.
+// Writes vectors with the packages that clients use: `npm ci` in tests/clients, then `node make.mjs` here.
 //
-// A line is a packet as socket.io-msgpack-parser has it (`hex`), and the same packet as the default parser has it, once
-// the former has read it (`text`, `attachments` in hex). Of `written.jsonl` both directions must agree with it.
+// In `msgpack`, a line is a packet as socket.io-msgpack-parser has it (`hex`), and the same packet as the default parser
+// has it, once the former has read it (`text`, `attachments` in hex). Of `written.jsonl` both directions must agree with
+// it. In `sio5/values.jsonl`, it is a packet of the default parser; where Rust writes a number otherwise, it is marked.
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-const clients = createRequire(new URL('../../../tests/clients/package.json', import.meta.url));
+const clients = createRequire(new URL('../../tests/clients/package.json', import.meta.url));
 const newest = createRequire(clients.resolve('socket.io-client-4.8'));
 const msgpack = clients('socket.io-msgpack-parser');
 const { Encoder } = newest('socket.io-parser');
@@ -96,18 +96,44 @@ const byHand = [
   '92a165' + 'c60000000161',
 ].map((data) => Buffer.from(head + data, 'hex'));
 
-function line(hex) {
+function inMsgPack(hex) {
   let packet;
   const decoder = new msgpack.Decoder();
   decoder.on('decoded', (decoded) => (packet = decoded));
   decoder.add(hex);
   delete packet.options;
-  const [text, ...attachments] = new Encoder().encode(packet);
-  const asHex = (bytes) => Buffer.from(bytes).toString('hex');
-  return JSON.stringify({ hex: asHex(hex), text, attachments: attachments.map(asHex) });
+  return { hex: asHex(hex), ...inText(packet) };
 }
 
+function inText(packet) {
+  const [text, ...attachments] = new Encoder().encode(packet);
+  return { text, attachments: attachments.map(asHex) };
+}
+
+const asHex = (bytes) => Buffer.from(bytes).toString('hex');
 const encode = (packet) => new msgpack.Encoder().encode(packet)[0];
-const save = (name, lines) => writeFileSync(new URL(name, import.meta.url), lines.map((text) => `${text}\n`).join(''));
-save('written.jsonl', written.map(encode).map(line));
-save('read.jsonl', [...read.map(encode), ...byHand].map(line));
+const save = (name, lines) =>
+  writeFileSync(new URL(name, import.meta.url), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+
+save('msgpack/written.jsonl', written.map(encode).map(inMsgPack));
+save('msgpack/read.jsonl', [...read.map(encode), ...byHand].map(inMsgPack));
+
+// Rust has integers of 64 bits, and writes a float with a point or an exponent.
+const otherNumbers = [1e16, 123_456_789.0 * 2 ** 40, 1e20, 2 ** 64, -(2 ** 70), 1e21, 5e-324, 1.7976931348623157e308, 1e-6];
+const noText = (length) => Buffer.alloc(length, 255); // Rust would read others as a string
+const values = [
+  ...numbers.slice(0, -1),
+  ...strings,
+  'lone \ud83d, pair \ud83d\ude00',
+  new Date(0),
+  [undefined, NaN, Infinity, -0],
+  { a: undefined, b: [null, { c: true }] },
+  { 10: 'b', 9: 'a', z: 1, y: { x: [] } },
+  noText(3),
+  { file: noText(2), list: [noText(1), { more: new Uint8Array([255]).buffer }], name: 'x' },
+  [noText(1), [noText(1)]],
+];
+save('sio5/values.jsonl', [
+  ...values.map((value) => inText(event(value))),
+  ...otherNumbers.map((number) => ({ ...inText(event(number)), number: true })),
+]);
