@@ -8,6 +8,7 @@ use tower_socketio::{
 };
 
 /// Packets as JSON, in which integers that JavaScript would round are strings that end in `n`.
+#[derive(Debug)]
 pub struct BigIntegers;
 
 /// A packet on the wire.
