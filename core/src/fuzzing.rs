@@ -8,7 +8,7 @@ use bytes::Bytes;
 #[cfg(feature = "msgpack")]
 use crate::socketio::read_own_packet;
 use crate::{
-    engine::{Decoder, Generation, Posted, read_route},
+    engine::{Decoder, Generation, Posted, read_route, read_webtransport},
     socketio::read_packet,
 };
 
@@ -35,6 +35,14 @@ pub fn websocket(data: &[u8]) {
         if fed.is_err() {
             return;
         }
+    }
+}
+
+/// Messages of WebTransport, read in pieces of the size that the first byte says: they are those of the
+/// whole, and what is held is bounded.
+pub fn webtransport(data: &[u8]) {
+    if let Some((&size, wire)) = data.split_first() {
+        read_webtransport(wire, usize::from(size).max(1));
     }
 }
 
@@ -113,6 +121,7 @@ mod tests {
         type Target = fn(&[u8]);
         let targets: &[(&str, Target)] = &[
             ("websocket", websocket),
+            ("webtransport", webtransport),
             ("payload", payload),
             ("packet", packet),
             #[cfg(feature = "msgpack")]

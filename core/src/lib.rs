@@ -35,7 +35,7 @@ pub use self::{
     adapter::room_events::RoomEvent,
     client_bundle::ClientBundleError,
     cors::Cors,
-    engine::{CloseReason, Generation, ResponseBody, Sid, Ticket, Transport},
+    engine::{CloseReason, Generation, ResponseBody, Sid, Ticket, Transport, WebTransportTicket},
     error::{AckError, EventError, Failure, FailureKind, Refusal, Rejection},
     flash_policy::serve_flash_policy,
     handshake::{Handshake, PeerAddr},

@@ -12,14 +12,14 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use futures_util::{FutureExt as _, future::OptionFuture};
-use http::{Method, Request, Response, Uri, request::Parts};
+use http::{Method, Request, Response, StatusCode, Uri, request::Parts};
 use http_body::{Body, Frame, SizeHint};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tower_service::Service as TowerService;
 
-use crate::engine::{Engine, ResponseBody, Ticket, asks_for_websocket};
+use crate::engine::{Engine, ResponseBody, Ticket, WebTransportTicket, asks_for_websocket};
 
 /// The future of a [`Service`]'s response. It never fails.
 ///
@@ -161,6 +161,34 @@ impl Service {
     pub fn accept_websocket(&self, parts: Parts) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
         let tail = self.tail(parts.uri.path()).to_owned();
         self.engine.accept_websocket(&tail, parts)
+    }
+
+    /// Accepts a request for a session of WebTransport, a CONNECT over HTTP/3: for listeners. Accept the
+    /// session, then [drive](WebTransportTicket::drive) the ticket with the first bidirectional
+    /// stream that the client opens.
+    ///
+    /// # Errors
+    /// The status that refuses it: 404 for another path than the endpoint's, 503 while the server closes,
+    /// 403 for an origin that may not connect, else 400, also where
+    /// [`WebTransport`](crate::Transport::WebTransport) is not among the
+    /// [`transports`](crate::SocketIoBuilder::transports).
+    ///
+    /// ```
+    /// use tower_socketio::{SocketIo, Transport};
+    ///
+    /// let io = SocketIo::builder().transports([Transport::Polling, Transport::WebTransport]).build();
+    /// let request = |uri| http::Request::connect(uri).body(()).map(|request| request.into_parts().0);
+    /// let session = io.service().accept_webtransport(request("https://example.com/socket.io/?EIO=4")?);
+    /// assert!(session.is_ok());
+    /// let session = io.service().accept_webtransport(request("https://example.com/other")?);
+    /// assert_eq!(session.unwrap_err(), 404);
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    pub fn accept_webtransport(&self, parts: Parts) -> Result<WebTransportTicket, StatusCode> {
+        match parts.uri.path().strip_prefix(self.path()) {
+            Some("" | "/") => self.engine.accept_webtransport(parts),
+            _ => Err(StatusCode::NOT_FOUND),
+        }
     }
 
     fn tail<'a>(&self, path: &'a str) -> &'a str {
@@ -327,7 +355,7 @@ pin_project! {
     /// fails where the latter does.
     ///
     /// ```
-    /// # use http::{Method, Request, Response, Uri, request::Parts};
+    /// # use http::{Method, Request, Response, StatusCode, Uri, request::Parts};
     /// use tower::Service;
     /// use tower_socketio::{Layered, LayeredFuture};
     ///

@@ -49,6 +49,7 @@ fn pure_rooms_know_no_runtime_no_clock_and_no_locks() {
         "engine/transport/websocket/codec.rs",
         "engine/transport/websocket/codec",
         "engine/transport/websocket/utf8.rs",
+        "engine/transport/webtransport/codec.rs",
         "socketio/codec",
         "socketio/packet.rs",
         "socketio/args.rs",

@@ -15,7 +15,7 @@ use crate::{client_bundle::ClientBundle, cors::Cors};
 /// |---|---|
 /// | `path` | `/socket.io` |
 /// | `generations` | all |
-/// | `transports` | all but Flash's |
+/// | `transports` | all but Flash's and WebTransport |
 /// | `jsonp` | off |
 /// | `ping_interval` | 25 s |
 /// | `ping_timeout` | 20 s |
@@ -89,12 +89,12 @@ impl EngineConfig {
     }
 
     /// Which transports a client on this one may upgrade to.
-    pub(super) fn upgrades_from(&self, transport: Transport) -> &'static [&'static str] {
-        if transport == Transport::Polling && self.transports.contains(&Transport::WebSocket) {
-            &["websocket"]
-        } else {
-            &[]
-        }
+    pub(super) fn upgrades_from(&self, transport: Transport) -> Vec<&'static str> {
+        let upgrades: &[_] = match transport {
+            Transport::Polling => &[Transport::WebSocket, Transport::WebTransport],
+            _ => &[],
+        };
+        self.offered(upgrades).into_iter().map(Transport::as_str).collect()
     }
 }
 
@@ -121,7 +121,8 @@ macro_rules! engine_settings {
         }
 
         /// The transports that clients may use, in any order. Default: all but
-        /// [`FlashSocket`]($crate::Transport::FlashSocket).
+        /// [`FlashSocket`]($crate::Transport::FlashSocket) and
+        /// [`WebTransport`]($crate::Transport::WebTransport).
         ///
         /// A request for another is refused with status 400 and `Transport unknown`, as the
         /// reference server does. Clients begin with polling unless their option `transports` says
@@ -218,8 +219,9 @@ macro_rules! engine_settings {
             self
         }
 
-        /// How long an upgrade from polling to WebSocket may take. Then the WebSocket is closed and
-        /// the client stays on polling. Default 10 s.
+        /// How long an upgrade from polling may take. Then the WebSocket or the session of WebTransport
+        /// is closed and the client stays on polling. Also, how long a client over WebTransport may take
+        /// to send its first packet. Default 10 s.
         ///
         /// ```
         /// use std::time::Duration;
@@ -237,7 +239,8 @@ macro_rules! engine_settings {
         /// 1,000,000. (`maxHttpBufferSize` of the reference server.)
         ///
         /// A longer POST is answered with status 413, and the session goes on. A longer WebSocket
-        /// message closes the connection with code 1009 (RFC 6455). The client is told the number, and
+        /// message closes the connection with code 1009 (RFC 6455), one over WebTransport closes it
+        /// without a word. The client is told the number, and
         /// divides its polling payloads accordingly. What the server sends is not limited by it.
         ///
         /// ```

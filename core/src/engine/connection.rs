@@ -17,7 +17,7 @@ use super::{
     outbox::Outbox,
     reason::CloseReason,
     sid::Sid,
-    transport::{Transport, polling::Outlet, websocket::probe::Attempt},
+    transport::{Transport, duplex::probe::Attempt, polling::Outlet},
 };
 
 /// A handle of one connection, cheap to clone; sending never waits for the network.
@@ -104,7 +104,7 @@ pub(super) enum Request {
     Poll(Transport, Outlet),
     /// A POST brought packets; answered when they have been handled.
     Post(Posted, oneshot::Sender<()>),
-    /// A WebSocket wants to be the next transport.
+    /// A duplex stream wants to be the next transport.
     Probe(oneshot::Sender<Attempt>),
     ProbeGone,
     /// Another task is to carry the client now, by that transport.
@@ -180,7 +180,7 @@ impl Connection {
     }
 
     /// The transport in use at this moment: it may change, in most generations once, from polling to
-    /// WebSocket.
+    /// another.
     ///
     /// ```
     /// # use tower_socketio::engine::{Connection, Transport};

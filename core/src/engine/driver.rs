@@ -31,7 +31,7 @@ pub(super) const ROUNDS: usize = 16;
 pub(super) struct Life {
     pub(super) connection: Connection,
     pub(super) conn: Conn,
-    /// What a WebSocket that carries it may hold.
+    /// What a stream that carries it may hold.
     pub(super) form: PayloadForm,
     /// The clock says that an open poll is to be answered, if only with a noop.
     pub(super) release_poll: bool,

@@ -35,6 +35,14 @@ pub(crate) struct Profile {
     pub(crate) binary: Binary,
 }
 
+/// What a client says first where the URL does not tell what it wants.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Greeting {
+    New,
+    /// To take that session over.
+    Known(Sid),
+}
+
 /// Who begins a heartbeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asks {
@@ -47,7 +55,7 @@ pub(crate) enum Asks {
 /// How a client changes its transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Switch {
-    /// Once, to a WebSocket that has proved that it works.
+    /// Once, to a duplex stream that has proved that it works.
     Probe,
     /// At any time: the newest request carries it.
     Newest,
@@ -94,6 +102,9 @@ impl Generation {
     /// Those whose messages are an application's own, without Socket.IO.
     pub(super) const OF_THE_ENGINE: [Self; 2] = [Self::Eio3, Self::Eio4];
 
+    /// What clients over WebTransport speak.
+    pub(super) const OF_WEBTRANSPORT: Self = Self::Eio4;
+
     /// Reads the `EIO` parameter of a URL. As the reference: anything but 4 is 3.
     pub(crate) fn from_query(eio: Option<&str>) -> Self {
         match eio {
@@ -131,7 +142,7 @@ impl Generation {
         }
     }
 
-    /// One packet: a WebSocket text frame.
+    /// One packet: a text message of a duplex stream.
     pub(crate) fn decode(self, packet: &str) -> Result<Signal<'_>, Malformed> {
         match self {
             Self::V0_9 => v0_9::decode(packet),
@@ -140,7 +151,18 @@ impl Generation {
         }
     }
 
-    /// One packet: a WebSocket binary frame.
+    /// The first packet over WebTransport; `None` for any other.
+    pub(super) fn greeting(self, packet: &str) -> Option<Greeting> {
+        match self {
+            Self::V0_9 | Self::Eio3 => None,
+            Self::Eio4 => match eio4::opening(packet)? {
+                "" => Some(Greeting::New),
+                data => eio4::session(data).and_then(|id| Sid::parse(&id)).map(Greeting::Known),
+            },
+        }
+    }
+
+    /// One packet: a binary message of such a stream.
     pub(crate) fn decode_binary(self, packet: &[u8]) -> Result<Signal<'_>, Malformed> {
         match self {
             Self::V0_9 => Err(Malformed("a binary message: this generation has none")),

@@ -37,6 +37,7 @@ use super::{
             handshake::{self, Opening},
             ticket::{Purpose, Ticket},
         },
+        webtransport::ticket::WebTransportTicket,
     },
 };
 use crate::{cors::Verdict, handshake::Handshake};
@@ -115,6 +116,28 @@ impl Engine {
         match ticket {
             Ok(ticket) => Ok((response, ticket)),
             Err(()) => Err(response),
+        }
+    }
+}
+
+impl Engine {
+    /// Accepts a session of WebTransport at the endpoint, or says by which status it is refused.
+    pub(crate) fn accept_webtransport(&self, mut parts: Parts) -> Result<WebTransportTicket, StatusCode> {
+        let config = &self.0.config;
+        let generation = Generation::OF_WEBTRANSPORT;
+        let is_served =
+            config.transports.contains(&Transport::WebTransport) && config.generations.contains(&generation);
+        match config.cors.check(&parts) {
+            _ if !is_served => Err(StatusCode::BAD_REQUEST),
+            Verdict::Malformed => Err(StatusCode::BAD_REQUEST),
+            Verdict::Refused => Err(StatusCode::FORBIDDEN),
+            Verdict::SameOriginOrNone | Verdict::Allowed(_) if self.0.is_closing() => {
+                Err(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Verdict::SameOriginOrNone | Verdict::Allowed(_) => Ok(WebTransportTicket {
+                server: self.0.clone(),
+                handshake: Handshake::new(&mut parts, generation),
+            }),
         }
     }
 }

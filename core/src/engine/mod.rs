@@ -64,7 +64,10 @@ pub(crate) mod transport;
 
 use self::{activity::Activity, config::engine_settings, registry::Registry};
 #[cfg(any(fuzzing, test))]
-pub(crate) use self::{codec::Posted, transport::websocket::codec::Decoder};
+pub(crate) use self::{
+    codec::Posted, transport::websocket::codec::Decoder,
+    transport::webtransport::codec::read_in_pieces as read_webtransport,
+};
 pub(crate) use self::{
     codec::{PayloadForm, Reader, frame::Frame},
     config::EngineConfig,
@@ -82,7 +85,7 @@ pub use self::{
     http::ResponseBody,
     reason::CloseReason,
     sid::Sid,
-    transport::{Transport, websocket::ticket::Ticket},
+    transport::{Transport, websocket::ticket::Ticket, webtransport::ticket::WebTransportTicket},
 };
 use crate::{handshake::Handshake, service::Service};
 

@@ -3,7 +3,10 @@
 //! Source: the Engine.IO protocol document, revision 4. Pure; what a packet does to a
 //! connection is [`conn`](super::super::conn)'s.
 
+use std::borrow::Cow;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
 
 use super::{Malformed, Signal, frame::Frame};
 
@@ -27,6 +30,21 @@ pub(crate) fn decode(packet: &str) -> Result<Signal<'_>, Malformed> {
         '6' => Signal::Noop,
         _ => return Err(Malformed("an unknown packet type: expected 0 to 6")),
     })
+}
+
+/// What an open packet of a client says.
+pub(crate) fn opening(packet: &str) -> Option<&str> {
+    packet.strip_prefix('0')
+}
+
+/// The session that it names.
+pub(crate) fn session(data: &str) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Data<'a> {
+        #[serde(borrow)]
+        sid: Cow<'a, str>,
+    }
+    serde_json::from_str(data).ok().map(|data: Data<'_>| data.sid)
 }
 
 /// The packet that begins at that byte of a polling payload, and where the next one does.
@@ -126,6 +144,22 @@ mod tests {
         ];
         for (packet, signal) in table {
             assert_eq!(decode(packet).map_err(drop), signal, "{packet:?}");
+        }
+    }
+
+    #[test]
+    fn an_open_packet_of_a_client_may_name_a_session() {
+        assert_eq!(opening("0"), Some(""));
+        assert_eq!(opening(r#"0{"sid":"abc"}"#), Some(r#"{"sid":"abc"}"#));
+        assert_eq!(opening("2probe"), None);
+        for (data, sid) in [
+            (r#"{"sid":"abc"}"#, Some("abc")),
+            (r#"{"x":[1],"sid":"a\u0062c"}"#, Some("abc")),
+            ("{}", None),
+            (r#"{"sid":1}"#, None),
+            ("abc", None),
+        ] {
+            assert_eq!(session(data).as_deref(), sid, "{data}");
         }
     }
 

@@ -98,7 +98,7 @@ impl Conn {
         }
     }
 
-    /// A WebSocket began to probe. `false`: one does already, the newcomer is refused.
+    /// A stream began to probe. `false`: one does already, the newcomer is refused.
     pub(crate) fn handle_probe(&mut self, now: Instant) -> bool {
         if self.is_upgrading() {
             return false;
@@ -107,12 +107,12 @@ impl Conn {
         true
     }
 
-    /// The probing WebSocket was accepted as the transport, or is gone.
+    /// The probing stream was accepted as the transport, or is gone.
     pub(crate) fn handle_probe_end(&mut self) {
         self.release = Release::Never;
     }
 
-    /// Whether a WebSocket probes.
+    /// Whether one probes.
     pub(crate) fn is_upgrading(&self) -> bool {
         matches!(self.release, Release::Upgrading(_))
     }

@@ -4,9 +4,11 @@
 use std::fmt;
 
 pub(crate) mod dress;
+pub(crate) mod duplex;
 pub(crate) mod polling;
 pub(crate) mod stream;
 pub(crate) mod websocket;
+pub(crate) mod webtransport;
 
 /// How a client is connected at this moment. Clients before 1.0 have names of their own for most ways.
 ///
@@ -22,6 +24,9 @@ pub enum Transport {
     Polling,
     /// WebSocket, of all generations.
     WebSocket,
+    /// WebTransport, of clients 4.7 and newer: HTTP/3 on a listener of its own. Not offered unless asked
+    /// for, together with that listener (the crate `webtransport-socketio`).
+    WebTransport,
     /// A WebSocket that Adobe Flash opens for a client before 1.0. Not offered unless asked for: where
     /// Flash is installed and finds no [policy](crate::serve_flash_policy), such a client loses 10 s
     /// with it.
@@ -46,6 +51,7 @@ impl Transport {
         match self {
             Self::Polling => "polling",
             Self::WebSocket => "websocket",
+            Self::WebTransport => "webtransport",
             Self::FlashSocket => "flashsocket",
             Self::HtmlFile => "htmlfile",
             Self::XhrPolling => "xhr-polling",
@@ -80,6 +86,11 @@ impl Transport {
 
     pub(crate) const fn is_websocket(self) -> bool {
         matches!(self, Self::WebSocket | Self::FlashSocket)
+    }
+
+    /// Whether it is one stream both ways.
+    pub(crate) const fn is_duplex(self) -> bool {
+        self.is_websocket() || matches!(self, Self::WebTransport)
     }
 
     /// Whether each answer ends a request of the client's.

@@ -17,8 +17,8 @@ use tokio::sync::oneshot;
 use super::{
     Transport,
     dress::Wrapping,
+    duplex::probe::Attempt,
     stream::{self, Reader, Writer},
-    websocket::probe::Attempt,
 };
 use crate::engine::{
     codec::{PayloadForm, Posted, Signal},
@@ -186,9 +186,9 @@ impl Drop for OpenRequest<'_> {
     }
 }
 
-/// The task of a polling client: owns its life until a WebSocket takes it over or it ends.
+/// The task of a polling client: owns its life until a duplex stream takes it over or it ends.
 pub(crate) struct Carrier {
-    /// `None` once a WebSocket has taken over.
+    /// `None` once a stream has taken over.
     life: Option<Box<Life>>,
     outlet: Option<Outlet>,
     posts: VecDeque<Packets>,
@@ -317,13 +317,13 @@ impl Carrier {
             }
             Request::Probe(accepted) => {
                 if life.conn.handle_probe(now()) {
-                    // An error is a WebSocket that died: the attempt's drop ends the probe.
+                    // An error is a stream that died: the attempt's drop ends the probe.
                     let _ = accepted.send(Attempt::new(&life.connection));
                 }
             }
             Request::ProbeGone => life.conn.handle_probe_end(),
-            // From a WebSocket, for requests to carry the client, as this task does.
-            Request::TakeOver(transport, _) if !transport.is_websocket() => {}
+            // From a stream, for requests to carry the client, as this task does.
+            Request::TakeOver(transport, _) if !transport.is_duplex() => {}
             Request::TakeOver(transport, to) => self.take_over = Some((transport, to)),
         }
     }

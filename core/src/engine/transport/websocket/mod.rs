@@ -1,14 +1,11 @@
-//! WebSocket: the server half of RFC 6455 ([`codec`], [`handshake`]), bytes in and out of a duplex
-//! stream ([`wire`]), the probe of an upgrade ([`probe`]) and the task that carries a client
-//! ([`carrier`]).
+//! WebSocket: the server half of RFC 6455 ([`codec`], [`handshake`]) as a [framing](framing) of a duplex
+//! stream, and what is done with an accepted request ([`ticket`]).
 
-pub(crate) mod carrier;
 pub(crate) mod codec;
+mod framing;
 pub(crate) mod handshake;
-pub(crate) mod probe;
 pub(crate) mod ticket;
 mod utf8;
-mod wire;
 
 #[cfg(test)]
 mod against_tungstenite;

@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use futures_util::{FutureExt as _, future::OptionFuture};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::oneshot,
     time::timeout,
 };
 
-use super::{
-    carrier::Carrier,
-    probe::probe,
-    wire::{End, Wire},
-};
+use super::codec::Decoder;
 use crate::{
     engine::{
         Shared,
@@ -21,7 +16,15 @@ use crate::{
         connection::{Connection, Request},
         driver::Life,
         generation::Generation,
-        transport::Transport,
+        transport::{
+            Transport,
+            duplex::{
+                self,
+                carrier::Carrier,
+                probe::probe,
+                wire::{End, Wire},
+            },
+        },
     },
     handshake::Handshake,
 };
@@ -88,27 +91,16 @@ impl Ticket {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        // Closing the server waits for the goodbye too.
-        let active = self.server.activity.begin();
-        // The future is as large as the largest of its stages, for as long as the client is
-        // connected: all but the carrier are boxed.
-        Box::pin(self.begin(io)).then(OptionFuture::from).then(|gone| {
-            Box::pin(async {
-                if let Some((wire, end)) = gone.flatten() {
-                    wire.end(end).await;
-                }
-                drop(active);
-            })
-        })
+        duplex::drive(self.server.activity.begin(), self.begin(io))
     }
 
     /// What carries the client; `None` when the upgrade failed.
-    async fn begin<IO>(self, io: IO) -> Option<Carrier<IO>>
+    async fn begin<IO>(self, io: IO) -> Option<Carrier<IO, Decoder>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         let Self { server, purpose } = self;
-        let mut wire = Wire::new(io, server.config.max_payload);
+        let mut wire = Wire::new(io, Decoder::new(server.config.max_payload));
         let life = match purpose {
             Purpose::Begin(handshake, reader) => Life::begin(&server, Transport::WebSocket, reader, handshake),
             Purpose::Upgrade(connection, form) => {
@@ -142,7 +134,7 @@ impl Ticket {
     }
 }
 
-async fn refuse<IO: AsyncRead + AsyncWrite + Unpin>(mut wire: Wire<IO>, why: Frame) {
+async fn refuse<IO: AsyncRead + AsyncWrite + Unpin>(mut wire: Wire<IO, Decoder>, why: Frame) {
     wire.push(why);
     wire.end(End::Refused).await;
 }

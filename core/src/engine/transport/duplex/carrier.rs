@@ -1,4 +1,4 @@
-//! The task of a WebSocket client: owns its life until it ends, or another transport takes it over.
+//! The task of a client on a duplex stream: owns its life until it ends, or another transport takes it over.
 
 use std::{
     ops::ControlFlow,
@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    codec::Event,
+    Event, Framing,
     wire::{End, Wire},
 };
 use crate::engine::{
@@ -27,20 +27,23 @@ use crate::engine::{
 /// How many messages are handled before other tasks get their turn.
 const MESSAGES_A_TURN: usize = 64;
 
-/// A client and its WebSocket. Ready with the WebSocket when the connection has ended, to say
-/// goodbye by it.
-pub(super) struct Carrier<IO> {
+/// A client and its stream. Ready with the stream when the connection has ended, to say goodbye by
+/// it.
+pub(in crate::engine::transport) struct Carrier<IO, F> {
     /// `None` once another transport carries it.
     life: Option<Box<Life>>,
     /// `None` once the connection has ended.
-    wire: Option<Wire<IO>>,
+    wire: Option<Wire<IO, F>>,
     /// Bytes of the outbox that the wire has and has not written.
     taken: usize,
     alarm: Alarm,
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> Carrier<IO> {
-    pub(super) fn new(life: Box<Life>, wire: Wire<IO>) -> Self {
+/// What is left of a client that is gone.
+type Gone<IO, F> = (Wire<IO, F>, End<<F as Framing>::Violation>);
+
+impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Carrier<IO, F> {
+    pub(in crate::engine::transport) fn new(life: Box<Life>, wire: Wire<IO, F>) -> Self {
         Self {
             life: Some(life),
             wire: Some(wire),
@@ -50,13 +53,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Carrier<IO> {
     }
 
     /// The client's half has ended.
-    fn end(&mut self, end: End) -> Poll<Option<(Wire<IO>, End)>> {
+    fn end(&mut self, end: End<F::Violation>) -> Poll<Option<Gone<IO, F>>> {
         if let End::Violation(violation) = &end {
-            tracing::debug!("a client's WebSocket is closed: {violation}");
+            tracing::debug!("a client's {} is closed: {violation}", F::TRANSPORT);
         }
         if let Some(life) = &mut self.life {
             life.close(match end {
-                End::Violation(_) => CloseReason::TransportError,
+                End::Violation(_) => F::VIOLATED,
                 End::Lost | End::Closed(_) | End::Refused => CloseReason::TransportClose,
             });
         }
@@ -64,7 +67,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Carrier<IO> {
     }
 
     /// The server has closed the connection: what is queued still goes out.
-    fn finish(&mut self, connection: &Connection, form: PayloadForm) -> Poll<Option<(Wire<IO>, End)>> {
+    fn finish(&mut self, connection: &Connection, form: PayloadForm) -> Poll<Option<Gone<IO, F>>> {
         let end = match connection.ending() {
             // A client that does not read, or talks nonsense.
             Some(CloseReason::TransportError) => End::Lost,
@@ -84,7 +87,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Carrier<IO> {
         transport: Transport,
         to: oneshot::Sender<Box<Life>>,
         rest: impl Iterator<Item = Request>,
-    ) -> Poll<Option<(Wire<IO>, End)>> {
+    ) -> Poll<Option<Gone<IO, F>>> {
         let (Some(mut life), Some(mut wire)) = (self.life.take(), self.wire.take()) else {
             return Poll::Ready(None);
         };
@@ -101,8 +104,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Carrier<IO> {
     }
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> Future for Carrier<IO> {
-    type Output = Option<(Wire<IO>, End)>;
+impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Future for Carrier<IO, F> {
+    type Output = Option<Gone<IO, F>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -199,7 +202,7 @@ fn receive(life: &mut Life, cx: &mut Context<'_>, event: &Event<'_>) -> Received
         }
         Event::Text(packet) => generation.decode(packet),
         Event::Binary(packet) => generation.decode_binary(packet),
-        Event::Ping(_) | Event::Pong | Event::Close(_) => return Received::GoOn,
+        Event::Control(_) | Event::Close(_) => return Received::GoOn,
     };
     take(life, cx, signal)
 }

@@ -1,7 +1,7 @@
 //! The upgrade from polling: a second transport proves that it works, then takes the client over.
 //!
 //! The client sends `2probe`, is answered `3probe`, waits until its open poll is released and
-//! sends `5`. Until then polling is the transport, and a WebSocket that dies harms nothing.
+//! sends `5`. Until then polling is the transport, and a stream that dies harms nothing.
 
 use std::{future::poll_fn, ops::ControlFlow};
 
@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    codec::Event,
+    Event, Framing,
     wire::{End, Wire},
 };
 use crate::engine::{
@@ -19,13 +19,16 @@ use crate::engine::{
     connection::{Connection, Request},
     driver::Life,
     generation::Generation,
-    transport::Transport,
 };
 
 /// The client's life, once it has moved here; an error when the probe came to nothing.
-pub(super) async fn probe<IO>(wire: &mut Wire<IO>, connection: &Connection) -> Result<Box<Life>, End>
+pub(in crate::engine::transport) async fn probe<IO, F>(
+    wire: &mut Wire<IO, F>,
+    connection: &Connection,
+) -> Result<Box<Life>, End<F::Violation>>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
+    F: Framing,
 {
     let (accepted, accept) = oneshot::channel();
     connection.request(Request::Probe(accepted));
@@ -42,7 +45,7 @@ where
     }
 
     let (take_over, life) = oneshot::channel();
-    connection.request(Request::TakeOver(Transport::WebSocket, take_over));
+    connection.request(Request::TakeOver(F::TRANSPORT, take_over));
     let life = life.await.map_err(|_| End::Refused)?;
     drop(attempt);
     Ok(life)
@@ -70,18 +73,19 @@ enum Step {
     Other,
 }
 
-async fn next<IO>(wire: &mut Wire<IO>, generation: Generation) -> Result<Step, End>
+async fn next<IO, F>(wire: &mut Wire<IO, F>, generation: Generation) -> Result<Step, End<F::Violation>>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
+    F: Framing,
 {
     let mut step = None;
     while step.is_none() {
         let _ = poll_fn(|cx| {
-            // Pings of the WebSocket itself are answered meanwhile.
+            // Pings of the framing itself are answered meanwhile.
             let _ = wire.poll_flush(cx);
             wire.poll_read(cx, |_, event| {
                 step = match event {
-                    Event::Ping(_) | Event::Pong => None,
+                    Event::Control(_) => None,
                     Event::Text(packet) => Some(match generation.decode(packet) {
                         Ok(Signal::Ping("probe")) => Step::Probe,
                         Ok(Signal::Upgrade) => Step::Upgrade,

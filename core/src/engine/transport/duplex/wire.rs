@@ -1,4 +1,4 @@
-//! Bytes in and out of a duplex stream: decoded as they come, written with as few system calls as
+//! Bytes in and out of the stream: decoded as they come, written with as few system calls as
 //! possible. Holds no buffer while nothing is under way.
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::codec::{Decoder, Event, Opcode, Violation, control_frame};
+use super::{Event, Framing};
 use crate::engine::{codec::frame::Frame, outbox::Outbox};
 
 /// Bytes read with one system call, into a buffer that the connections of a thread share.
@@ -24,81 +24,83 @@ const SLICES: usize = 16;
 /// How long a client may take to read what is left and to answer the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// One WebSocket.
-pub(super) struct Wire<IO> {
+/// One stream and its framing.
+pub(in crate::engine::transport) struct Wire<IO, F> {
     io: IO,
-    decoder: Decoder,
+    framing: F,
     outbox: Outbox,
     /// Bytes of the outbox's first frame that are written.
     written: usize,
     /// The newest ping's answer: a client that does not read gets no second one.
-    pong: Option<Frame>,
+    answer: Option<Frame>,
 }
 
 /// Why no more can be read.
 #[derive(Debug)]
-pub(super) enum End {
+pub(in crate::engine::transport) enum End<V> {
     /// The client is gone, with or without a word.
     Lost,
-    /// The client asked to close, with that code.
-    Closed(Option<u16>),
-    /// The client broke RFC 6455.
-    Violation(Violation),
+    /// The client asked to close; that is the answer.
+    Closed(Frame),
+    /// The client broke the rules of the framing.
+    Violation(V),
     /// The client did not keep to the probe of an upgrade, or came too late with it.
     Refused,
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> Wire<IO> {
-    pub(super) fn new(io: IO, max_message: usize) -> Self {
+impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Wire<IO, F> {
+    pub(in crate::engine::transport) fn new(io: IO, framing: F) -> Self {
         Self {
             io,
-            decoder: Decoder::new(max_message),
+            framing,
             outbox: Outbox::default(),
             written: 0,
-            pong: None,
+            answer: None,
         }
     }
 
-    /// Reads once and hands on every message, and pings and pongs, which need no more answer. After a [`ControlFlow::Break`] what is left waits
-    /// for the next call, which begins with it.
-    pub(super) fn poll_read(
+    /// Reads once and hands on every event but the last; controls need no more answer. After a
+    /// [`ControlFlow::Break`] what is left waits for the next call, which begins with it.
+    pub(in crate::engine::transport) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         mut message: impl FnMut(&mut Context<'_>, Event<'_>) -> ControlFlow<()>,
-    ) -> Poll<Result<ControlFlow<()>, End>> {
-        let Self { io, decoder, pong, .. } = self;
+    ) -> Poll<Result<ControlFlow<()>, End<F::Violation>>> {
+        let Self {
+            io, framing, answer, ..
+        } = self;
         let mut closed = None;
         let mut sink = |cx: &mut Context<'_>, event: Event<'_>| match event {
-            Event::Close(frame) => {
-                closed = Some(frame.map(|frame| frame.code));
+            Event::Close(goodbye) => {
+                closed = Some(goodbye);
                 ControlFlow::Break(())
             }
-            Event::Ping(payload) => {
-                *pong = Some(control(Opcode::Pong, payload));
-                message(cx, event)
+            Event::Control(Some(newest)) => {
+                *answer = Some(newest);
+                message(cx, Event::Control(None))
             }
-            Event::Text(_) | Event::Binary(_) | Event::Pong => message(cx, event),
+            Event::Text(_) | Event::Binary(_) | Event::Control(None) => message(cx, event),
         };
-        let fed = if decoder.has_backlog() {
-            decoder.feed(&mut [], |event| sink(cx, event))
+        let fed = if framing.has_backlog() {
+            framing.feed(&mut [], |event| sink(cx, event))
         } else {
             let mut scratch = Scratch::take();
             let mut buffer = ReadBuf::new(&mut scratch.0);
             match ready!(Pin::new(io).poll_read(cx, &mut buffer)) {
                 Ok(()) if buffer.filled().is_empty() => return Poll::Ready(Err(End::Lost)),
-                Ok(()) => decoder.feed(buffer.filled_mut(), |event| sink(cx, event)),
+                Ok(()) => framing.feed(buffer.filled_mut(), |event| sink(cx, event)),
                 Err(_) => return Poll::Ready(Err(End::Lost)),
             }
         };
         Poll::Ready(match (closed, fed) {
-            (Some(code), _) => Err(End::Closed(code)),
+            (Some(goodbye), _) => Err(End::Closed(goodbye)),
             (None, fed) => fed.map_err(End::Violation),
         })
     }
 
     /// Whether everything handed over has been written.
     pub(super) fn is_flushed(&self) -> bool {
-        self.outbox.is_empty() && self.pong.is_none()
+        self.outbox.is_empty() && self.answer.is_none()
     }
 
     /// Hands over what is to be written next. Only for a wire that has written all before.
@@ -108,23 +110,25 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Wire<IO> {
     }
 
     /// Queues one frame behind the others.
-    pub(super) fn push(&mut self, frame: Frame) {
+    pub(in crate::engine::transport) fn push(&mut self, frame: Frame) {
         self.outbox.push(frame, false);
     }
 
-    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(in crate::engine::transport) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             if self.outbox.is_empty() {
-                match self.pong.take() {
-                    Some(pong) => self.outbox.push(pong, false),
+                match self.answer.take() {
+                    Some(answer) => self.outbox.push(answer, false),
                     None => return Pin::new(&mut self.io).poll_flush(cx),
                 }
             }
             let mut slices = [IoSlice::new(&[]); SLICES];
             let mut count = 0;
-            for (slice, frame) in slices.iter_mut().zip(self.outbox.iter()) {
-                let skip = if count == 0 { self.written } else { 0 };
-                *slice = IoSlice::new(&frame.websocket()[skip..]);
+            let mut skip = self.written;
+            for (slice, part) in slices.iter_mut().zip(self.outbox.iter().flat_map(F::parts)) {
+                let skipped = skip.min(part.len());
+                skip -= skipped;
+                *slice = IoSlice::new(&part[skipped..]);
                 count += 1;
             }
             let io = Pin::new(&mut self.io);
@@ -140,11 +144,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Wire<IO> {
     }
 
     /// The packets that are not wholly written, and how to say goodbye then.
-    pub(super) fn give_up(&mut self) -> (Outbox, End) {
+    pub(super) fn give_up(&mut self) -> (Outbox, End<F::Violation>) {
         let end = if self.written > 0 { End::Lost } else { End::Refused };
         let mut unwritten = Outbox::default();
         while let Some(frame) = self.outbox.pop_front() {
-            // The WebSocket's own frames are no packets.
+            // The framing's own frames are no packets.
             if !frame.packet().is_empty() {
                 unwritten.push(frame, false);
             }
@@ -155,33 +159,37 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Wire<IO> {
 
     fn advance(&mut self, written: usize) {
         self.written += written;
-        while let Some(frame) = self.outbox.front()
-            && self.written >= frame.len()
-        {
-            self.written -= frame.len();
+        while let Some(frame) = self.outbox.front() {
+            let length = F::parts(frame).map(<[u8]>::len).sum();
+            if self.written < length {
+                break;
+            }
+            self.written -= length;
             self.outbox.pop_front();
         }
     }
 
     /// Says goodbye as the end demands it.
-    pub(super) async fn end(self, end: End) {
+    pub(in crate::engine::transport) async fn end(self, end: End<F::Violation>) {
         match end {
             End::Lost => {}
-            End::Closed(code) => self.close(code, true).await,
-            End::Violation(violation) => self.close(Some(violation.close_code()), false).await,
-            End::Refused => self.close(None, false).await,
+            End::Closed(answer) => self.close(Some(answer), true).await,
+            End::Violation(violation) => self.close(F::goodbye(Some(&violation)), false).await,
+            End::Refused => self.close(F::goodbye(None), false).await,
         }
     }
 
-    /// Writes what is left and a close frame with that code, and waits a moment for the client's
-    /// unless it is what is being `answered`.
-    async fn close(mut self, code: Option<u16>, answered: bool) {
-        let payload = code.map(u16::to_be_bytes);
-        self.push(control(Opcode::Close, payload.as_ref().map_or(&[], |code| &code[..])));
+    /// Writes what is left and the last frame, and waits a moment for the client's unless that is what
+    /// is being `answered`.
+    async fn close(mut self, last: Option<Frame>, answered: bool) {
+        let waits = last.is_some() && !answered;
+        if let Some(last) = last {
+            self.push(last);
+        }
         let farewell = async {
             std::future::poll_fn(|cx| self.poll_flush(cx)).await?;
             std::future::poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await?;
-            if !answered {
+            if waits {
                 let mut more = true;
                 while more {
                     let read = std::future::poll_fn(|cx| self.poll_read(cx, |_, _| ControlFlow::Continue(())));
@@ -193,10 +201,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Wire<IO> {
         // Whatever goes wrong, the connection is over.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, farewell).await;
     }
-}
-
-fn control(opcode: Opcode, payload: &[u8]) -> Frame {
-    Frame::from_websocket(&control_frame(opcode, payload))
 }
 
 /// The thread's read buffer, given back when dropped. One that is in use, as by a handler that
