@@ -9,7 +9,6 @@ const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const ARGS = [
   '--no-sandbox',
   '--disable-gpu',
-  '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
   '--disable-component-update',
@@ -21,9 +20,10 @@ export const CLIENT_BUNDLE = readFileSync(
   new URL('./node_modules/socket.io-client-4.8/dist/socket.io.min.js', import.meta.url),
 );
 
-export async function launchBrowser() {
+/** A browser; `quic` says that it may use HTTP/3. */
+export async function launchBrowser({ quic = false } = {}) {
   if (!existsSync(EXECUTABLE)) throw new Error(`${EXECUTABLE} is missing: install Chromium or set CHROMIUM`);
-  return chromium.launch({ executablePath: EXECUTABLE, args: ARGS });
+  return chromium.launch({ executablePath: EXECUTABLE, args: quic ? ARGS : [...ARGS, '--disable-quic'] });
 }
 
 /** Serves `files` ({ path: [content type, content] }) from a port of its own -> { url, close }. */

@@ -29,7 +29,7 @@ const selected = () => {
 };
 
 /**
- * One `describe` a selected server. `body` gets a handle whose fields (url, host, port, pid) are filled in before the
+ * One `describe` a selected server. `body` gets a handle whose fields (url, host, port, certificate, pid) are filled in before the
  * first test runs. The suite fails if the server dies, or if it panics and `mayPanic` is not set.
  */
 export function describeServers(title, { contract, parser, env, mayPanic = false, concurrency = 1 }, body) {
@@ -54,7 +54,8 @@ export function describeServers(title, { contract, parser, env, mayPanic = false
 
 /**
  * Starts one server and resolves with { url, host, port, pid, stop } once it listens, and with { msgpack }, the URL of
- * its second port, if `env` asks for one.
+ * its second port, if `env` asks for one; with WEBTRANSPORT in `env` also with the hash of its `certificate`, a list of
+ * bytes.
  */
 export async function startServer(name, { contract, parser = 'default', env = {} }) {
   const { command, remedy } = SERVERS[name];
@@ -69,6 +70,7 @@ export async function startServer(name, { contract, parser = 'default', env = {}
   const killOnExit = () => child.kill('SIGKILL');
   process.once('exit', killOnExit);
 
+  let certificate;
   let stderr = '';
   child.stderr.on('data', (chunk) => (stderr = (stderr + chunk).slice(-20_000)));
   const exited = new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`)));
@@ -88,6 +90,7 @@ export async function startServer(name, { contract, parser = 'default', env = {}
       const found = [...stdout.matchAll(/listening on http:\/\/127\.0\.0\.1:(\d+)\n/g)];
       if (found.length < wanted) return;
       clearTimeout(timer);
+      certificate = /^certificate (\[.*\])$/m.exec(stdout)?.[1];
       resolve(found.map(([, port]) => Number(port)));
     });
   });
@@ -103,7 +106,8 @@ export async function startServer(name, { contract, parser = 'default', env = {}
   };
 
   const url = (port) => port && `http://127.0.0.1:${port}`;
-  return { name, host: '127.0.0.1', port, url: url(port), msgpack: url(second), pid: child.pid, stop };
+  const hash = JSON.parse(certificate ?? 'null');
+  return { name, host: '127.0.0.1', port, url: url(port), msgpack: url(second), certificate: hash, pid: child.pid, stop };
 }
 
 /** Resident memory of a process in bytes (Linux). */

@@ -11,10 +11,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(Command { service, port }: Command) -> io::Result<()> {
+    let listener = contracts::listen(&service, port)?;
     let app = move || App::new().service(actix_socketio::scope(service.clone()));
-    HttpServer::new(app)
-        .workers(2)
-        .listen(contracts::listen(port)?)?
-        .run()
-        .await
+    HttpServer::new(app).workers(2).listen(listener)?.run().await
 }

@@ -12,7 +12,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(Command { service, port }: Command) -> io::Result<()> {
+    let listener = TcpListener::from_std(contracts::listen(&service, port)?)?;
     let app: Router = axum_socketio::mount(service);
-    let listener = TcpListener::from_std(contracts::listen(port)?)?;
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
 }

@@ -13,9 +13,9 @@ use tower_socketio::{
     SocketIoBuilder, Transport,
 };
 
-use crate::milliseconds;
+use crate::{milliseconds, webtransport};
 
-/// All that there are.
+/// All that a web framework can have.
 const TRANSPORTS: [Transport; 6] = [
     Transport::Polling,
     Transport::WebSocket,
@@ -31,7 +31,7 @@ pub fn server(builder: SocketIoBuilder) -> SocketIo {
         .ping_interval(milliseconds("PING_INTERVAL_MS", 2000))
         .ping_timeout(milliseconds("PING_TIMEOUT_MS", 6000))
         .max_payload(4_000_000)
-        .transports(TRANSPORTS)
+        .transports(webtransport::and(&TRANSPORTS))
         .jsonp(true)
         .cors(Cors::any().credentials(true))
         .build();

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod load;
 pub mod operators;
 pub mod socket;
+mod webtransport;
 
 use std::{env, io, net::TcpListener, process::ExitCode, time::Duration};
 
@@ -103,13 +104,17 @@ where
     }
 }
 
-/// Listens on that port, and tells which it is to who started the server.
+/// Listens on that port, and tells which it is to who started the server. Clients over WebTransport, where
+/// there are to be any, are served from now on.
 ///
 /// # Errors
 /// When the port is taken.
-pub fn listen(port: u16) -> io::Result<TcpListener> {
+pub fn listen(service: &Service, port: u16) -> io::Result<TcpListener> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     listener.set_nonblocking(true)?;
+    if webtransport::is_asked_for() {
+        webtransport::serve(service, listener.local_addr()?)?;
+    }
     println!("listening on http://{}", listener.local_addr()?);
     Ok(listener)
 }

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tower_socketio::{Ack, Auth, Generation, RawArgs, Socket, SocketIo, SocketIoBuilder};
+use tower_socketio::{Ack, Auth, Generation, RawArgs, Socket, SocketIo, SocketIoBuilder, Transport};
+
+use crate::webtransport;
 
 /// The server of the contract `socket`.
 pub fn server(builder: SocketIoBuilder) -> SocketIo {
     let io = builder
         .generations([Generation::Eio4])
+        .transports(webtransport::and(&[Transport::Polling, Transport::WebSocket]))
         .ping_interval(Duration::from_millis(300))
         .ping_timeout(Duration::from_millis(200))
         .max_payload(1_000_000)

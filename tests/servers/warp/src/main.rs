@@ -11,7 +11,7 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(Command { service, port }: Command) -> io::Result<()> {
-    let listener = TcpListener::from_std(contracts::listen(port)?)?;
+    let listener = TcpListener::from_std(contracts::listen(&service, port)?)?;
     warp::serve(warp_socketio::filter(service))
         .incoming(listener)
         .run()
