@@ -29,8 +29,8 @@ const selected = () => {
 };
 
 /**
- * One `describe` a selected server. `body` gets a handle whose fields (url, host, port, certificate, pid) are filled in before the
- * first test runs. The suite fails if the server dies, or if it panics and `mayPanic` is not set.
+ * One `describe` a selected server. `body` gets a handle whose fields (url, host, port, certificate, pid) are filled in
+ * before the first test runs. The suite fails if the server dies, or if it panics and `mayPanic` is not set.
  */
 export function describeServers(title, { contract, parser, env, mayPanic = false, concurrency = 1 }, body) {
   for (const name of selected()) {

@@ -4,7 +4,10 @@ use std::{error::Error, fmt, path::Path, sync::Arc, time::Duration};
 
 use rustls::{
     crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
+    pki_types::{
+        CertificateDer, PrivateKeyDer,
+        pem::{self, PemObject as _},
+    },
 };
 use web_transport_quinn::{
     ALPN, crypto,
@@ -31,7 +34,7 @@ pub struct Certificate {
 /// use webtransport_socketio::Certificate;
 ///
 /// let error = Certificate::from_pem_files("none.pem", "none.pem").unwrap_err();
-/// assert!(error.to_string().starts_with("the certificate chain none.pem cannot be read: "));
+/// assert!(error.to_string().starts_with("the certificate chain none.pem cannot be used: "));
 /// ```
 #[derive(Debug)]
 pub struct CertificateError {
@@ -55,7 +58,14 @@ impl Certificate {
     pub fn from_pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> Result<Self, CertificateError> {
         let (chain, key) = (chain.as_ref(), key.as_ref());
         let certificates = CertificateDer::pem_file_iter(chain)
-            .and_then(Iterator::collect)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .and_then(|chain| {
+                if chain.is_empty() {
+                    Err(pem::Error::NoItemsFound)
+                } else {
+                    Ok(chain)
+                }
+            })
             .map_err(|error| CertificateError::new(format!("the certificate chain {}", chain.display()), error))?;
         let key = PrivateKeyDer::from_pem_file(key)
             .map_err(|error| CertificateError::new(format!("the private key {}", key.display()), error))?;
@@ -164,7 +174,7 @@ impl CertificateError {
 
 impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} cannot be read: {}", self.what, self.source)
+        write!(f, "{} cannot be used: {}", self.what, self.source)
     }
 }
 
