@@ -40,7 +40,10 @@ async fn main() -> start::Outcome {
     let address = tcp.local_addr()?;
     let certificate = Certificate::self_signed(["localhost".to_owned(), address.ip().to_string()])?;
     let hash = certificate.sha256();
-    tokio::spawn(webtransport_socketio::serve(&io, Listener::bind(address, &certificate)?));
+    tokio::spawn(webtransport_socketio::serve(
+        &io,
+        Listener::bind(address, &certificate)?,
+    ));
 
     let app = Router::new()
         .route("/certificate", get(async move || Json(hash)))
