@@ -160,8 +160,8 @@ fn message(kind: u8, payload: &[u8]) -> Vec<u8> {
     let length = payload.len();
     let header = match (u8::try_from(length), u16::try_from(length)) {
         (Ok(short @ 0..126), _) => vec![kind | short],
-        (_, Ok(medium)) => [&[kind | 126][..], &medium.to_be_bytes()].concat(),
-        _ => [&[kind | 127][..], &(length as u64).to_be_bytes()].concat(),
+        (_, Ok(medium)) => [&[kind | 0x7e][..], &medium.to_be_bytes()].concat(),
+        _ => [&[kind | 0x7f][..], &(length as u64).to_be_bytes()].concat(),
     };
     [header, payload.to_vec()].concat()
 }

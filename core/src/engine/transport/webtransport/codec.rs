@@ -235,7 +235,7 @@ pub(crate) fn read_in_pieces(wire: &[u8], size: usize) -> (Vec<(bool, Vec<u8>)>,
                     Event::Binary(bytes) => (true, bytes.to_vec()),
                     Event::Control(_) | Event::Close(_) => unreachable!("there are only messages"),
                 });
-                if size % 2 == 0 {
+                if size.is_multiple_of(2) {
                     ControlFlow::Continue(())
                 } else {
                     ControlFlow::Break(())
