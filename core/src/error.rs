@@ -462,6 +462,20 @@ impl FailureKind {
         }
     }
 
+    pub(crate) const NAMES: [&str; 11] = [
+        "invalid_packet",
+        "no_such_namespace",
+        "no_such_method",
+        "method_access_denied",
+        "invalid_method_args",
+        "rejected",
+        "handler_error",
+        "refused",
+        "encode_error",
+        "panic",
+        "grace_exceeded",
+    ];
+
     /// Whether it was the client that sent something wrong, rather than the application that
     /// failed. An error made by [`EventError::new`] blames the client; one that came by `?` does not.
     ///

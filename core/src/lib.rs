@@ -14,6 +14,7 @@ pub mod fuzzing;
 pub mod guide;
 mod handshake;
 mod headers;
+pub mod observability;
 pub mod parser;
 mod server;
 mod service;

@@ -27,6 +27,7 @@ use crate::{
         args::{EmitArgs, EncodeError},
         broadcast::Broadcast,
         dispatch::SocketClient,
+        meter::Failures,
         namespace::{Namespace, Shared as NamespaceShared},
         operators::broadcast_operators,
     },
@@ -57,6 +58,8 @@ pub(crate) struct Core {
     pub(crate) parser: Option<Box<dyn Parser>>,
     pub(crate) state: HashMap<TypeId, Box<dyn Any + Send + Sync>>,
     pub(crate) runtime: Runtime,
+    /// What goes wrong before there is a namespace.
+    pub(crate) failures: Failures,
     error: RwLock<Option<Arc<ErrorHook>>>,
     namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceShared>>>,
 }
@@ -257,6 +260,7 @@ impl SocketIoBuilder {
             parser: self.parser,
             state: self.state,
             runtime: self.engine.runtime.clone(),
+            failures: Failures::new(""),
             error: RwLock::default(),
             namespaces: RwLock::default(),
         });

@@ -22,23 +22,26 @@ use super::{
 use crate::{
     engine::{BySid, Flags, Sid},
     error::AckError,
+    observability::instruments::Gauge,
     socketio::{acks::Question, args::RawArgs, frames::Frames, socket::Socket},
 };
 
 /// The sockets of a namespace, all of them and by room.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Rooms {
     state: Mutex<State>,
     /// Whether anybody listens to events.
     is_watched: AtomicBool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     all: Members,
     rooms: HashMap<Arc<str>, Members>,
     /// `None` while nobody listens.
     events: Option<Box<RoomEvents>>,
+    /// Tells how many rooms there are.
+    count: Gauge,
 }
 
 /// Some sockets, and the snapshot that broadcasts walk.
@@ -79,6 +82,18 @@ impl Members {
 }
 
 impl Rooms {
+    pub(crate) fn new(count: Gauge) -> Self {
+        Self {
+            state: Mutex::new(State {
+                all: Members::default(),
+                rooms: HashMap::new(),
+                events: None,
+                count,
+            }),
+            is_watched: AtomicBool::new(false),
+        }
+    }
+
     /// A socket has connected to the namespace.
     pub(crate) fn insert(&self, socket: &Socket) {
         let mut state = self.lock();
@@ -114,6 +129,7 @@ impl Rooms {
         let mut state = self.lock();
         let known = state.rooms.get_key_value(room).map(|(name, _)| name.clone());
         let name = known.unwrap_or_else(|| {
+            state.count.increment(1.0);
             let name: Arc<str> = room.into();
             state.note_unless_own(room, || Change::Create(name.clone()));
             name
@@ -253,6 +269,7 @@ impl State {
         if is_empty {
             self.rooms.remove(room);
             self.note_unless_own(room, || Change::Delete(room.into()));
+            self.count.decrement(1.0);
         }
         was_in
     }

@@ -14,6 +14,7 @@ use super::{
     conn::exchange::{Exchange, Overlap, RequestKind},
     driver::Life,
     generation::{Generation, Profile},
+    meter::{Meter, Queued},
     outbox::Outbox,
     reason::CloseReason,
     sid::Sid,
@@ -44,6 +45,7 @@ struct Shared {
     reader: Reader,
     /// Bytes that may wait before a further message cuts the client off.
     outbox_limit: usize,
+    meter: Meter,
     state: Mutex<State>,
 }
 
@@ -125,12 +127,19 @@ impl State {
 }
 
 impl Connection {
-    pub(super) fn new(generation: Generation, transport: Transport, reader: Reader, outbox_limit: usize) -> Self {
+    pub(super) fn new(
+        generation: Generation,
+        transport: Transport,
+        reader: Reader,
+        outbox_limit: usize,
+        meter: Meter,
+    ) -> Self {
         Self(Arc::new(Shared {
             sid: Sid::random(),
             generation,
             reader,
             outbox_limit,
+            meter,
             state: Mutex::new(State {
                 outbox: Outbox::default(),
                 taken: 0,
@@ -236,34 +245,47 @@ impl Connection {
         });
     }
 
-    /// Queues frames, together or not at all.
-    pub(crate) fn send_frames<'a>(&self, frames: impl Iterator<Item = &'a Frame>, flags: Flags) {
+    /// Queues frames, together or not at all, and says which.
+    pub(crate) fn send_frames<'a>(&self, frames: impl Iterator<Item = &'a Frame>, flags: Flags) -> bool {
         let volatile = flags.volatile;
-        self.change(|state| {
-            if state.ending.is_some() || (volatile && !state.writable) {
-                return;
+        let generation = self.generation();
+        let (queued, transport) = self.change(|state| {
+            let mut queued = Queued::default();
+            if state.ending.is_some() {
+                return (queued, state.transport);
+            }
+            if volatile && !state.writable {
+                queued.dropped = frames.count();
+                return (queued, state.transport);
             }
             if state.waiting() == 0 {
                 state.largest = 0;
             }
             let limit = self.0.outbox_limit.saturating_add(state.largest);
             if state.waiting() > limit {
-                state.outbox.drop_volatile();
+                queued.dropped = state.outbox.drop_volatile();
             }
             let waiting = state.waiting();
             if waiting > limit {
-                if !volatile {
-                    tracing::debug!("a client reads too slowly: {waiting} bytes wait for it");
+                if volatile {
+                    queued.dropped += frames.count();
+                } else {
+                    queued.cut_off_at = Some(waiting);
                     state.outbox = Outbox::default();
                     state.ending = Some(CloseReason::TransportError);
                 }
-                return;
+                return (queued, state.transport);
             }
             for frame in frames {
+                queued.messages += 1;
+                queued.bytes += generation.message_len(frame);
                 state.outbox.push(frame.clone(), volatile);
             }
             state.largest = state.largest.max(state.waiting() - waiting);
+            (queued, state.transport)
         });
+        self.0.meter.queued(generation, transport, queued);
+        queued.messages > 0
     }
 
     /// Wakes the owner, to look at its application's state anew.

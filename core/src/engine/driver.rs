@@ -21,7 +21,7 @@ use super::{
     reason::CloseReason,
     transport::Transport,
 };
-use crate::handshake::Handshake;
+use crate::{handshake::Handshake, observability::Scope};
 
 /// How often a carrier looks for new work before other tasks get their turn, however busy others
 /// keep its connection.
@@ -39,6 +39,10 @@ pub(super) struct Life {
     /// Closing the server waits for this.
     active: Option<Active>,
     above: Above,
+    /// As the connection has it, behind a lock.
+    transport: Transport,
+    /// The span of all that is done for it.
+    scope: Scope,
 }
 
 /// The application's side.
@@ -91,8 +95,10 @@ impl Life {
         // Here is a runtime; where the client's life ends there may be none.
         server.runtime();
         let limit = server.config.max_outbox_bytes;
-        let connection = Connection::new(handshake.generation(), transport, reader, limit);
+        let generation = handshake.generation();
+        let connection = Connection::new(generation, transport, reader, limit, server.meter.clone());
         server.registry.insert(&connection);
+        let scope = server.meter.opened(generation, transport);
         if server.is_closing() {
             connection.close(CloseReason::ServerShuttingDown);
         }
@@ -104,12 +110,22 @@ impl Life {
             server: server.clone(),
             active: Some(server.activity.begin()),
             above: Above::Waiting(handshake),
+            transport,
+            scope,
         })
     }
 
     /// That transport carries it from now on. `true`: the open packet goes out by it, before all else.
     pub(super) fn attach(&mut self, transport: Transport) -> bool {
+        let _entered = self.scope.enter();
         let before = self.connection.set_transport(transport);
+        self.transport = transport;
+        if before != transport && !matches!(self.above, Above::Ended) {
+            let is_upgrade = matches!(self.above, Above::Open(_));
+            self.server
+                .meter
+                .moved(self.connection.generation(), before, transport, is_upgrade);
+        }
         let greets = match (self.connection.profile().switch, &self.above) {
             (Switch::Probe, _) => {
                 self.conn.handle_probe_end();
@@ -156,6 +172,7 @@ impl Life {
 
     /// A packet came over the transport.
     pub(super) fn receive(&mut self, cx: &mut Context<'_>, signal: &Signal<'_>) -> Received {
+        let _entered = self.scope.enter();
         let now = now();
         let step = self.conn.handle_packet(now, signal);
         let client = match &mut self.above {
@@ -170,6 +187,12 @@ impl Life {
             (Step::Deliver, Signal::Binary(bytes)) => Message::Binary(bytes),
             (step, _) => return self.take_step(step),
         };
+        let bytes = match message {
+            Message::Text(text) => text.len(),
+            Message::Binary(bytes) => bytes.len(),
+        };
+        let generation = self.connection.generation();
+        self.server.meter.received(generation, self.transport, bytes);
         match client.message(cx, message) {
             Flow::Open => Received::GoOn,
             Flow::Full => {
@@ -188,6 +211,7 @@ impl Life {
 
     /// Lets the application go on and does what is due by the clock.
     pub(super) fn turn(&mut self, cx: &mut Context<'_>, ending: Option<CloseReason>) -> Turn {
+        let _entered = self.scope.enter();
         if let Some(reason) = ending {
             self.close(reason);
         }
@@ -234,12 +258,15 @@ impl Life {
         if matches!(above, Above::Ended) {
             return;
         }
+        let _entered = self.scope.enter();
         self.connection.close(reason);
-        tracing::trace!("a connection ended: {reason}");
+        self.server
+            .meter
+            .closed(self.connection.generation(), self.transport, reason);
         if let Above::Open(client) = above
             && let Some(rest) = client.close(reason)
         {
-            self.server.finish(rest);
+            self.server.finish(self.scope.around(rest));
         }
     }
 

@@ -285,6 +285,16 @@ impl Generation {
         }
     }
 
+    /// How long the message in a packet is.
+    pub(super) fn message_len(self, frame: &Frame) -> usize {
+        let type_len = match self {
+            Self::V0_9 => 0,
+            Self::Eio3 => 1,
+            Self::Eio4 => usize::from(!frame.is_binary()),
+        };
+        frame.packet().len() - type_len
+    }
+
     /// The number that clients send: as `EIO`, or, those of 0.9, in the path.
     ///
     /// ```

@@ -26,6 +26,7 @@ use super::{
     connection::Connection,
     driver::Life,
     generation::Generation,
+    meter::Refused,
     reason::CloseReason,
     route::{ByQuery, Refusal, Route, Session},
     transport::{
@@ -94,7 +95,10 @@ impl Engine {
                 Ok(Route::ByQuery(route)) => self.0.answer(&route, parts, body, &verdict).await,
                 Err(refusal) => Err(refusal),
             };
-            answer.unwrap_or_else(refused)
+            answer.unwrap_or_else(|refusal| {
+                self.0.meter.refused(Refused::Request(refusal));
+                refused(refusal)
+            })
         };
         config.cors.write_headers(&verdict, response.headers_mut());
         response
@@ -196,6 +200,7 @@ impl Shared {
         }
         let generation = admit(route, verdict)?;
         if self.is_closing() {
+            self.meter.refused(Refused::Closing);
             return Ok(unavailable());
         }
         let handshake = Handshake::new(&mut parts, generation);
@@ -214,14 +219,16 @@ impl Shared {
     ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
         let purpose = self
             .purpose(tail, parts, verdict)
-            .map_err(|refusal| refused_upgrade(refusal.message()))?;
+            .map_err(|refusal| self.refuse_upgrade(refusal))?;
         if self.is_closing() {
+            self.meter.refused(Refused::Closing);
             return Err(unavailable());
         }
         let opening = match Opening::read(parts, is_extended_connect(parts)) {
             Ok(Some(opening)) => opening,
-            Ok(None) => return Err(refused_upgrade(Refusal::BadRequest.message())),
+            Ok(None) => return Err(self.refuse_upgrade(Refusal::BadRequest)),
             Err(refusal) => {
+                self.meter.refused(Refused::BadWebSocket);
                 let mut response = refused_upgrade(&refusal.to_string());
                 response.headers_mut().extend(refusal.response().headers().clone());
                 return Err(response);
@@ -234,6 +241,11 @@ impl Shared {
         let server = self.clone();
         let response = opening.response().map(|()| ResponseBody::default());
         Ok((response, Ticket { server, purpose }))
+    }
+
+    fn refuse_upgrade(&self, refusal: Refusal) -> Response<ResponseBody> {
+        self.meter.refused(Refused::Request(refusal));
+        refused_upgrade(refusal.message())
     }
 
     fn purpose(&self, tail: &str, parts: &Parts, verdict: &Verdict) -> Result<Found, Refusal> {

@@ -54,6 +54,7 @@ mod connection;
 mod driver;
 mod generation;
 mod http;
+mod meter;
 mod outbox;
 mod reason;
 mod registry;
@@ -62,7 +63,7 @@ mod runtime;
 mod sid;
 pub(crate) mod transport;
 
-use self::{activity::Activity, config::engine_settings, registry::Registry};
+use self::{activity::Activity, config::engine_settings, meter::Meter, registry::Registry};
 #[cfg(any(fuzzing, test))]
 pub(crate) use self::{
     codec::Posted, transport::websocket::codec::Decoder,
@@ -275,6 +276,7 @@ pub(crate) struct Shared {
     upper: Box<dyn Upper>,
     registry: Registry,
     activity: Activity,
+    meter: Meter,
     closing: AtomicBool,
 }
 
@@ -351,6 +353,7 @@ impl Engine {
     pub(crate) fn new(config: EngineConfig, upper: impl Upper) -> Self {
         config.runtime.adopt_current();
         Self(Arc::new(Shared {
+            meter: Meter::new(&config),
             config,
             upper: Box::new(upper),
             registry: Registry::new(),

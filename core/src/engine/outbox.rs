@@ -57,14 +57,19 @@ impl Outbox {
         self.first.iter().chain(&self.rest).map(|entry| &entry.frame)
     }
 
-    /// Gives up the messages that may be lost, to make room for those that may not.
-    pub(crate) fn drop_volatile(&mut self) {
+    /// Gives up the messages that may be lost, to make room for those that may not; how
+    /// many they were.
+    pub(crate) fn drop_volatile(&mut self) -> usize {
         let queued = std::mem::take(self);
+        let mut dropped = 0;
         for entry in queued.first.into_iter().chain(queued.rest) {
-            if !entry.volatile {
+            if entry.volatile {
+                dropped += 1;
+            } else {
                 self.push(entry.frame, false);
             }
         }
+        dropped
     }
 
     /// How much memory it takes, about.
@@ -126,7 +131,7 @@ mod tests {
         for (text, volatile) in [("a", true), ("b", false), ("c", true), ("d", false)] {
             outbox.push(Frame::text(text), volatile);
         }
-        outbox.drop_volatile();
+        assert_eq!(outbox.drop_volatile(), 2);
         assert_eq!(packets(&outbox), ["4b", "4d"]);
         assert_eq!(outbox.bytes(), 2 * cost(&Frame::text("a")));
     }

@@ -30,6 +30,16 @@ pub enum CloseReason {
 }
 
 impl CloseReason {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::TransportError,
+        Self::TransportClose,
+        Self::ForcedClose,
+        Self::PingTimeout,
+        Self::ParseError,
+        Self::ServerShuttingDown,
+        Self::ForcedServerClose,
+    ];
+
     /// The reference server's name for it.
     ///
     /// ```

@@ -32,7 +32,7 @@ use super::{
     extract::{DisconnectContext, EventContext},
     frames::Frames,
     handler::{AnyEventHandler, HandlerFuture},
-    namespace::Shared as Namespace,
+    namespace::{Shared as Namespace, Timed},
     packet::{Body, Kind, Packet, PacketError},
     reason::DisconnectReason,
     socket::{Socket, Was},
@@ -245,7 +245,10 @@ impl SocketClient {
             connect(&socket).map(|future| socket.shared().wrap(call, future))
         });
         match connecting {
-            Ok(Some(future)) => self.run(cx, Task::new(socket, OwnedOccasion::Connect, future)),
+            Ok(Some(future)) => {
+                let running = socket.shared().meter.connect.begin();
+                self.run(cx, Task::new(socket, OwnedOccasion::Connect, future, running));
+            }
             Ok(None) => {
                 socket.accept();
             }
@@ -264,6 +267,8 @@ impl SocketClient {
         };
         let may_start = self.has_room();
         let entry = &mut self.entries[index];
+        let meter = &entry.socket.shared().meter;
+        meter.event_received();
         if may_start && entry.waiting.is_empty() && !entry.socket.is_connecting() {
             let socket = entry.socket.clone();
             self.start(cx, &socket, event);
@@ -273,6 +278,7 @@ impl SocketClient {
                 args: event.args.into(),
                 attachments: event.attachments.to_vec(),
                 id: event.id,
+                _counted: meter.event_waits(),
             };
             self.pending_bytes += waiting.bytes();
             entry.waiting.push_back(waiting);
@@ -333,8 +339,12 @@ impl SocketClient {
             let handlers = namespace.handlers();
             let own = handlers.events.get_key_value(event.name);
             let own = own.map(|(name, handler)| (name.clone(), handler.clone()));
-            let other = || Some((event.name.into(), handlers.other.clone()?));
-            (handlers.any.clone(), own.or_else(other))
+            let unnamed = |handler: &Arc<dyn AnyEventHandler>| Timed {
+                handler: handler.clone(),
+                timer: namespace.meter.unnamed.clone(),
+            };
+            let other = || Some((event.name.into(), handlers.other.as_ref().map(unnamed)?));
+            (handlers.any.as_ref().map(unnamed), own.or_else(other))
         };
         if any.is_none() && own.is_none() {
             return namespace.report(socket, occasion, &FailureKind::NoHandler);
@@ -349,14 +359,14 @@ impl SocketClient {
         if let Some(any) = any {
             // The event's own handler is the one to answer.
             let context = context(ack.clone().filter(|_| own.is_none()));
-            self.call(cx, &context, OwnedOccasion::Event(event.name.into()), &*any);
+            self.call(cx, &context, OwnedOccasion::Event(event.name.into()), &any);
             // It may have changed the rules.
             if own.is_some() && !socket.allows(event.name) {
                 return deny();
             }
         }
         if let Some((name, handler)) = own {
-            self.call(cx, &context(ack), OwnedOccasion::Event(name), &*handler);
+            self.call(cx, &context(ack), OwnedOccasion::Event(name), &handler);
         }
     }
 
@@ -365,7 +375,7 @@ impl SocketClient {
         cx: &mut Context<'_>,
         context: &EventContext<'_>,
         occasion: OwnedOccasion,
-        handler: &dyn AnyEventHandler,
+        Timed { handler, timer }: &Timed,
     ) {
         let socket = context.socket.clone();
         let called = contain(|| {
@@ -375,7 +385,10 @@ impl SocketClient {
         });
         let ack = context.ack.clone();
         let failure = match called {
-            Ok(Ok(future)) => return self.run(cx, Task::new(socket, occasion, future).acked_by(ack)),
+            Ok(Ok(future)) => {
+                let task = Task::new(socket, occasion, future, timer.begin());
+                return self.run(cx, task.acked_by(ack));
+            }
             Ok(Err(rejection)) => FailureKind::Rejected(rejection),
             Err(panic) => panic,
         };
@@ -431,6 +444,7 @@ impl SocketClient {
 
     /// Something went wrong before there was a socket.
     fn report(&self, namespace: Option<&str>, kind: &FailureKind) {
+        self.core.failures.count(kind);
         self.core.report(&Failure {
             handshake: self.shared.handshake(),
             namespace,
@@ -556,7 +570,10 @@ impl SocketClient {
                 entry.phase = Phase::Disconnecting(Some(now() + grace));
                 let socket = entry.socket.clone();
                 match (was == Was::Connected).then(|| disconnect(&socket, reason)).flatten() {
-                    Some(future) => self.run(cx, Task::new(socket, OwnedOccasion::Disconnect, future)),
+                    Some(future) => {
+                        let running = socket.shared().meter.disconnect.begin();
+                        self.run(cx, Task::new(socket, OwnedOccasion::Disconnect, future, running));
+                    }
                     None => self.remove(&socket),
                 }
                 index = 0;

@@ -21,6 +21,7 @@ pub(crate) struct Frames {
     attachments: Box<[Bytes]>,
     /// The whole as the server's own parser has it, if the server has one.
     own: Option<Box<[Frame]>>,
+    is_event: bool,
     /// The whole in each form, where that differs, once there is a recipient of it.
     recoded: OnceLock<Box<[Recoded; Form::ALL.len()]>>,
 }
@@ -39,7 +40,10 @@ impl Frames {
     ) -> Result<Self, EncodeError> {
         let mut attachments = Vec::new();
         let ((), head) = Frame::write_text(|out| sio::write_event(out, nsp, id, name, args, &mut attachments))?;
-        Ok(Self::with(head, attachments))
+        Ok(Self {
+            is_event: true,
+            ..Self::with(head, attachments)
+        })
     }
 
     pub(crate) fn ack(nsp: &str, id: u64, args: &(impl EmitArgs + ?Sized)) -> Result<Self, EncodeError> {
@@ -81,7 +85,7 @@ impl Frames {
     }
 
     /// Queues them for a client, in its generation's form.
-    pub(crate) fn send(&self, connection: &Connection, flags: Flags) {
+    pub(crate) fn send(&self, connection: &Connection, flags: Flags) -> bool {
         let form = Form::of(connection.generation(), connection.reader());
         match &self.own {
             None if self.attachments.is_empty() && form.is_as_written() => {
@@ -101,14 +105,16 @@ impl Frames {
             let own = self.own.as_ref().and_then(|own| form.recode_own(own));
             own.unwrap_or_else(|| form.recode(&self.head, &self.attachments))
         });
-        if !recoded.is_empty() {
-            connection.send_frames(recoded.iter(), flags);
-        }
+        !recoded.is_empty() && connection.send_frames(recoded.iter(), flags)
     }
 
     /// Whether the client can be sent it.
     pub(crate) fn is_for(&self, connection: &Connection) -> bool {
         self.attachments.is_empty() || connection.profile().binary == Binary::Sent
+    }
+
+    pub(crate) fn is_event(&self) -> bool {
+        self.is_event
     }
 
     /// Bytes it occupies in memory, about.
@@ -136,6 +142,7 @@ impl Frames {
             head,
             attachments: attachments.into(),
             own: None,
+            is_event: false,
             recoded: OnceLock::new(),
         }
     }

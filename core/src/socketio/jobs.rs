@@ -5,6 +5,7 @@ use tokio::task::AbortHandle;
 use super::{
     call::{Call, Occasion, OwnedOccasion},
     handler::{EventResponse, HandlerFuture},
+    meter,
     socket::Socket,
     task::{Caught, contain},
 };
@@ -125,6 +126,7 @@ async fn run(ending: Ending, job: HandlerFuture) {
     if socket.left().is_some() {
         return;
     }
+    let job = meter::scope(socket, Occasion::Job).around(job);
     let call = || Call::new(socket, OwnedOccasion::Job);
     let result = match contain(|| socket.shared().wrap(call, job)) {
         Ok(job) => Caught::new(job).await,

@@ -20,6 +20,7 @@ pub(crate) mod extract;
 pub(crate) mod frames;
 pub(crate) mod handler;
 mod jobs;
+pub(crate) mod meter;
 pub(crate) mod namespace;
 pub(crate) mod operators;
 pub(crate) mod packet;

@@ -20,6 +20,7 @@ use super::{
         AnyConnectHandler, AnyDisconnectHandler, AnyEventHandler, ConnectHandler, DisconnectHandler, Erased,
         EventHandler, HandlerFuture,
     },
+    meter::{Meter, Timer},
     operators::broadcast_operators,
     packet::is_reserved,
     socket::Socket,
@@ -73,6 +74,7 @@ pub(crate) struct Shared {
     pub(crate) rooms: Arc<Rooms>,
     /// What is on all servers.
     pub(crate) adapter: Arc<dyn Adapter>,
+    pub(crate) meter: Meter,
     core: Arc<Core>,
     handlers: RwLock<Handlers>,
     ack_ids: AtomicU64,
@@ -83,7 +85,7 @@ pub(crate) struct Handlers {
     pub(crate) middleware: Vec<Arc<dyn AnyConnectHandler>>,
     pub(crate) connect: Option<Arc<dyn AnyConnectHandler>>,
     pub(crate) disconnect: Option<Arc<dyn AnyDisconnectHandler>>,
-    pub(crate) events: HashMap<Arc<str>, Arc<dyn AnyEventHandler>>,
+    pub(crate) events: HashMap<Arc<str>, Timed>,
     pub(crate) any: Option<Arc<dyn AnyEventHandler>>,
     /// For events that have no handler of their own.
     pub(crate) other: Option<Arc<dyn AnyEventHandler>>,
@@ -94,6 +96,13 @@ pub(crate) struct Handlers {
     server_side: HashMap<Box<str>, Arc<ServerSideHandler>>,
     /// The first is the outermost.
     pub(crate) wrappers: Vec<Arc<Wrapper>>,
+}
+
+/// A handler of an event, and what measures it.
+#[derive(Clone)]
+pub(crate) struct Timed {
+    pub(crate) handler: Arc<dyn AnyEventHandler>,
+    pub(crate) timer: Timer,
 }
 
 /// A handler is being registered: extractors may find mistakes, as [`State`](crate::State) does.
@@ -219,7 +228,11 @@ impl Namespace {
                 !handlers.events.contains_key(event),
                 "the event {event:?} has a handler already"
             );
-            handlers.events.insert(event.into(), Arc::new(Erased::new(handler)));
+            let handler = Timed {
+                handler: Arc::new(Erased::new(handler)),
+                timer: Timer::new(self.path(), event),
+            };
+            handlers.events.insert(event.into(), handler);
         });
         self
     }
@@ -446,11 +459,13 @@ fn once<T: ?Sized>(slot: &mut Option<Arc<T>>, handler: Arc<T>, name: &str) {
 
 impl Shared {
     pub(crate) fn new(path: &str, core: Arc<Core>) -> Self {
-        let rooms = Arc::<Rooms>::default();
+        let meter = Meter::new(path);
+        let rooms = Arc::new(Rooms::new(meter.rooms.clone()));
         Self {
             path: path.into(),
             adapter: rooms.clone(),
             rooms,
+            meter,
             core,
             handlers: RwLock::default(),
             ack_ids: AtomicU64::new(0),
@@ -515,6 +530,7 @@ impl Shared {
             occasion: Some(occasion),
             kind,
         };
+        self.meter.failed(kind);
         let own = self.handlers().error.clone();
         match own {
             Some(hook) => report(Some(&*hook), &failure),

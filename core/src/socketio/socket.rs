@@ -388,6 +388,12 @@ impl Socket {
         &self.0.namespace.path
     }
 
+    /// Its id, unless that is the key to its client's session.
+    pub(crate) fn public_id(&self) -> Option<&str> {
+        let is_public = self.0.connection.profile().socket_id == SocketId::Fresh;
+        is_public.then(|| self.id().as_str())
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.namespace
     }
@@ -416,7 +422,9 @@ impl Socket {
 
     /// A broadcast's frames, for a socket that is connected.
     pub(crate) fn deliver(&self, frames: &Frames, flags: Flags) {
-        frames.send(&self.0.connection, flags);
+        if frames.send(&self.0.connection, flags) && frames.is_event() {
+            self.0.namespace.meter.event_sent();
+        }
     }
 
     /// A broadcast's question, for a socket that is connected. Not under another socket's lock.
@@ -499,7 +507,7 @@ impl Socket {
         match &mut state.status {
             Status::Connected => {
                 drop(state);
-                frames.send(&self.0.connection, flags);
+                self.deliver(&frames, flags);
             }
             Status::Connecting(held) if !flags.volatile => self.push_held(held, frames.bytes(), HeldEmit::Own(frames)),
             Status::Connecting(_) | Status::Left { .. } => {}

@@ -7,8 +7,14 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::{ack::OpenAck, call::OwnedOccasion, handler::HandlerFuture, socket::Socket};
-use crate::error::FailureKind;
+use super::{
+    ack::OpenAck,
+    call::OwnedOccasion,
+    handler::HandlerFuture,
+    meter::{self, Running},
+    socket::Socket,
+};
+use crate::{error::FailureKind, observability::Scope};
 
 /// A handler's future. Ready when it has ended, panicked or been aborted.
 pub(crate) struct Task {
@@ -16,6 +22,8 @@ pub(crate) struct Task {
     occasion: OwnedOccasion,
     ack: Option<OpenAck>,
     future: Option<Caught>,
+    scope: Scope,
+    _running: Running,
 }
 
 /// A handler that has ended.
@@ -28,8 +36,10 @@ pub(crate) struct Done {
 }
 
 impl Task {
-    pub(crate) fn new(socket: Socket, occasion: OwnedOccasion, future: HandlerFuture) -> Self {
+    pub(crate) fn new(socket: Socket, occasion: OwnedOccasion, future: HandlerFuture, running: Running) -> Self {
         Self {
+            scope: meter::scope(&socket, occasion.as_occasion()),
+            _running: running,
             socket,
             occasion,
             ack: None,
@@ -58,6 +68,7 @@ impl Future for Task {
     type Output = Done;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done> {
+        let _entered = self.scope.enter();
         let result = match &mut self.future {
             None => Err(FailureKind::GraceExceeded),
             Some(future) => ready!(Pin::new(future).poll(cx)),

@@ -24,6 +24,7 @@ use crate::{
         connection::{Connection, Request},
         driver::Life,
         generation::{Generation, Switch},
+        meter::Refused,
         reason::CloseReason,
         route::{ByPath, Refusal, Wish},
         sid::Sid,
@@ -72,13 +73,16 @@ impl Shared {
         let dress = route.dress;
         let is_script = matches!(dress.wrapping, Wrapping::Script(_));
         if route.wish == Wish::Unsupported {
+            self.refuse(Refusal::UnsupportedProtocol);
             let why = "Protocol version not supported.";
             return refused(StatusCode::INTERNAL_SERVER_ERROR, why, dress);
         }
         if is_script && !self.config.jsonp {
+            self.refuse(Refusal::Forbidden);
             return refused(StatusCode::FORBIDDEN, "handshake unauthorized", dress);
         }
         if !verdict.admits() || (is_script && !self.config.cors.admits_script(&parts)) {
+            self.refuse(Refusal::Forbidden);
             return refused(StatusCode::FORBIDDEN, "handshake bad origin", dress);
         }
         match route.wish {
@@ -90,10 +94,19 @@ impl Shared {
                 session_text(StatusCode::OK, TEXT, "")
             }
             Wish::Carry { session, transport } => match (transport, self.known(session.as_ref())) {
-                (None, _) => refused(StatusCode::BAD_REQUEST, "transport not supported", dress),
+                (None, _) => {
+                    self.refuse(Refusal::TransportUnknown);
+                    refused(StatusCode::BAD_REQUEST, "transport not supported", dress)
+                }
                 (Some(transport), Some(connection)) => self.carry(&connection, transport, parts, body, dress).await,
-                (Some(_), None) if parts.method == Method::GET => session_unknown(route.generation, dress),
-                (Some(_), None) => bad_request(),
+                (Some(_), None) => {
+                    self.refuse(Refusal::SessionUnknown);
+                    if parts.method == Method::GET {
+                        session_unknown(route.generation, dress)
+                    } else {
+                        bad_request()
+                    }
+                }
             },
         }
     }
@@ -108,10 +121,15 @@ impl Shared {
         if !verdict.admits() {
             return Err(Refusal::Forbidden);
         }
-        Ok(match self.known(session.as_ref()) {
-            Some(connection) => Purpose::TakeOver(connection, transport),
-            None => Purpose::UnknownSession(route.generation),
-        })
+        let Some(connection) = self.known(session.as_ref()) else {
+            self.refuse(Refusal::SessionUnknown);
+            return Ok(Purpose::UnknownSession(route.generation));
+        };
+        Ok(Purpose::TakeOver(connection, transport))
+    }
+
+    fn refuse(&self, why: Refusal) {
+        self.meter.refused(Refused::Request(why));
     }
 
     /// The session of that id, if it is one whose newest request carries it.
@@ -122,10 +140,12 @@ impl Shared {
 
     fn reserve(self: &Arc<Self>, mut parts: Parts, generation: Generation, dress: Dress) -> Response<ResponseBody> {
         if parts.method != Method::GET {
+            self.refuse(Refusal::BadHandshakeMethod);
             return bad_request();
         }
         let offered = self.config.offered(&Transport::IN_PATH);
         if self.is_closing() || offered.is_empty() {
+            self.meter.refused(Refused::Closing);
             return refused(StatusCode::SERVICE_UNAVAILABLE, "handshake error", dress);
         }
         let reader = Reader {
@@ -173,7 +193,10 @@ impl Shared {
                     Err(refused) => refused,
                 }
             }
-            _ => bad_request(),
+            _ => {
+                self.refuse(Refusal::BadRequest);
+                bad_request()
+            }
         }
     }
 

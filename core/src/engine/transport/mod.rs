@@ -59,6 +59,15 @@ impl Transport {
         }
     }
 
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Polling,
+        Self::WebSocket,
+        Self::FlashSocket,
+        Self::HtmlFile,
+        Self::XhrPolling,
+        Self::JsonpPolling,
+    ];
+
     /// All that are on unless the application says otherwise.
     pub(crate) const DEFAULT: [Self; 5] = [
         Self::Polling,

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, mem::size_of, time::Instant};
 
 use bytes::Bytes;
 
-use crate::socketio::socket::Socket;
+use crate::socketio::{meter::InProgress, socket::Socket};
 
 /// One socket of the client.
 pub(super) struct Entry {
@@ -32,6 +32,7 @@ pub(super) struct Waiting {
     pub(super) args: Box<str>,
     pub(super) attachments: Vec<Bytes>,
     pub(super) id: Option<u64>,
+    pub(super) _counted: InProgress,
 }
 
 impl Entry {

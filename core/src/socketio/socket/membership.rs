@@ -68,6 +68,7 @@ impl Socket {
         // With the lock: what another task emits now comes after it.
         self.send_held(emits);
         drop(state);
+        self.0.namespace.meter.let_in(self);
         rooms.tell();
         self.send_held(unlocked.unwrap_or_default());
         true
@@ -76,7 +77,7 @@ impl Socket {
     fn send_held(&self, emits: Vec<HeldEmit>) {
         for emit in emits {
             match emit {
-                HeldEmit::Own(frames) => frames.send(&self.0.connection, Flags::default()),
+                HeldEmit::Own(frames) => self.deliver(&frames, Flags::default()),
                 HeldEmit::Broadcast(broadcast, frames, question) => broadcast.send_frames(&frames, question.as_ref()),
             }
         }
@@ -98,6 +99,9 @@ impl Socket {
             self.0.client.remove(self);
         }
         drop(state);
+        if was == Was::Connected {
+            self.0.namespace.meter.left(self, reason);
+        }
         // Before the acks: a job that waits for one ends without seeing that nobody answers.
         jobs.unwrap_or_default().abort();
         for (_, asker) in acks {

@@ -111,6 +111,7 @@ impl Ticket {
                         life
                     }
                     Err(end) => {
+                        server.meter.upgrade_failed();
                         wire.end(end).await;
                         return None;
                     }
