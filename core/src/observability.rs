@@ -86,7 +86,7 @@
 pub(crate) mod instruments;
 mod scope;
 
-pub(crate) use self::scope::Scope;
+pub(crate) use self::scope::{Scope, within};
 
 /// The target of the server's spans and events.
 pub(crate) const TARGET: &str = "tower_socketio";

@@ -249,14 +249,14 @@ impl Connection {
     pub(crate) fn send_frames<'a>(&self, frames: impl Iterator<Item = &'a Frame>, flags: Flags) -> bool {
         let volatile = flags.volatile;
         let generation = self.generation();
-        let (queued, transport) = self.change(|state| {
-            let mut queued = Queued::default();
+        let mut queued = Queued::default();
+        let transport = self.change(|state| {
             if state.ending.is_some() {
-                return (queued, state.transport);
+                return state.transport;
             }
             if volatile && !state.writable {
                 queued.dropped = frames.count();
-                return (queued, state.transport);
+                return state.transport;
             }
             if state.waiting() == 0 {
                 state.largest = 0;
@@ -274,7 +274,7 @@ impl Connection {
                     state.outbox = Outbox::default();
                     state.ending = Some(CloseReason::TransportError);
                 }
-                return (queued, state.transport);
+                return state.transport;
             }
             for frame in frames {
                 queued.messages += 1;
@@ -282,7 +282,7 @@ impl Connection {
                 state.outbox.push(frame.clone(), volatile);
             }
             state.largest = state.largest.max(state.waiting() - waiting);
-            (queued, state.transport)
+            state.transport
         });
         self.0.meter.queued(generation, transport, queued);
         queued.messages > 0

@@ -11,6 +11,8 @@ use std::{
     time::Instant,
 };
 
+use tracing::span::EnteredSpan;
+
 use super::{
     Client, Flow, Message, Shared,
     activity::Active,
@@ -41,7 +43,6 @@ pub(super) struct Life {
     above: Above,
     /// As the connection has it, behind a lock.
     transport: Transport,
-    /// The span of all that is done for it.
     scope: Scope,
 }
 
@@ -115,6 +116,12 @@ impl Life {
         })
     }
 
+    /// The span of all that is done for it, for a turn of its transport.
+    #[inline]
+    pub(super) fn enter(&self) -> Option<EnteredSpan> {
+        self.scope.enter()
+    }
+
     /// That transport carries it from now on. `true`: the open packet goes out by it, before all else.
     pub(super) fn attach(&mut self, transport: Transport) -> bool {
         let _entered = self.scope.enter();
@@ -172,7 +179,6 @@ impl Life {
 
     /// A packet came over the transport.
     pub(super) fn receive(&mut self, cx: &mut Context<'_>, signal: &Signal<'_>) -> Received {
-        let _entered = self.scope.enter();
         let now = now();
         let step = self.conn.handle_packet(now, signal);
         let client = match &mut self.above {
@@ -211,7 +217,6 @@ impl Life {
 
     /// Lets the application go on and does what is due by the clock.
     pub(super) fn turn(&mut self, cx: &mut Context<'_>, ending: Option<CloseReason>) -> Turn {
-        let _entered = self.scope.enter();
         if let Some(reason) = ending {
             self.close(reason);
         }

@@ -168,12 +168,14 @@ impl Meter {
         );
     }
 
+    #[inline]
     pub(super) fn received(&self, generation: Generation, transport: Transport, bytes: usize) {
         let link = self.link(generation, transport);
         link.messages_received.increment(1);
         link.bytes_received.increment(bytes as u64);
     }
 
+    #[inline]
     pub(super) fn queued(&self, generation: Generation, transport: Transport, queued: Queued) {
         let link = self.link(generation, transport);
         if queued.messages > 0 {
@@ -185,14 +187,19 @@ impl Meter {
         }
         if let Some(waiting) = queued.cut_off_at {
             link.slow_readers.increment(1);
-            tracing::debug!(
-                name: "socketio.connection.slow",
-                target: TARGET,
-                waiting,
-                "a client reads too slowly and is cut off"
-            );
+            cut_off(waiting);
         }
     }
+}
+
+#[cold]
+fn cut_off(waiting: usize) {
+    tracing::debug!(
+        name: "socketio.connection.slow",
+        target: TARGET,
+        waiting,
+        "a client reads too slowly and is cut off"
+    );
 }
 
 impl Link {

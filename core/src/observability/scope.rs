@@ -1,8 +1,10 @@
-//! Spans that cost a pointer, and nothing else while no subscriber wants them.
+//! Spans that cost next to nothing while no subscriber wants them. All are of level `DEBUG`.
 
 use std::pin::Pin;
 
-use tracing::{Instrument as _, Span, span::EnteredSpan};
+use tracing::{Instrument as _, Span, level_filters::LevelFilter, span::EnteredSpan};
+
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// A span that somebody wants, or none.
 #[derive(Debug, Default)]
@@ -14,22 +16,26 @@ impl Scope {
     }
 
     /// Until what it returns is dropped.
+    #[inline]
     pub(crate) fn enter(&self) -> Option<EnteredSpan> {
         let span = self.0.as_deref()?;
         Some(span.clone().entered())
     }
 
     /// What is left to do when its owner has gone.
-    pub(crate) fn around<T>(
-        &self,
-        rest: Pin<Box<dyn Future<Output = T> + Send>>,
-    ) -> Pin<Box<dyn Future<Output = T> + Send>>
-    where
-        T: 'static,
-    {
+    pub(crate) fn around<T: 'static>(&self, rest: Boxed<T>) -> Boxed<T> {
         match &self.0 {
             Some(span) => Box::pin(rest.instrument((**span).clone())),
             None => rest,
         }
     }
+}
+
+/// The future within the span, which is not even made where nobody can want it.
+#[inline]
+pub(crate) fn within<T: 'static>(span: impl FnOnce() -> Span, future: Boxed<T>) -> Boxed<T> {
+    if LevelFilter::current() < LevelFilter::DEBUG {
+        return future;
+    }
+    Scope::new(span()).around(future)
 }

@@ -126,7 +126,7 @@ async fn run(ending: Ending, job: HandlerFuture) {
     if socket.left().is_some() {
         return;
     }
-    let job = meter::scope(socket, Occasion::Job).around(job);
+    let job = meter::in_span(socket, Occasion::Job, job);
     let call = || Call::new(socket, OwnedOccasion::Job);
     let result = match contain(|| socket.shared().wrap(call, job)) {
         Ok(job) => Caught::new(job).await,

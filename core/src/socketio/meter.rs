@@ -3,13 +3,16 @@
 
 use std::array;
 
-use super::{call::Occasion, reason::DisconnectReason, socket::Socket};
+use tracing::Span;
+
+use super::{call::Occasion, handler::HandlerFuture, reason::DisconnectReason, socket::Socket};
 use crate::{
     engine::CloseReason,
     error::FailureKind,
     observability::{
-        self, Scope, TARGET,
+        self, TARGET,
         instruments::{Begin, Counter, Gauge, Histogram, Shared, counter, gauge, histogram, share},
+        within,
     },
 };
 
@@ -167,21 +170,27 @@ impl Drop for Running {
     }
 }
 
-/// The span around a handler.
-pub(crate) fn scope(socket: &Socket, occasion: Occasion<'_>) -> Scope {
+/// A handler within its span.
+#[inline]
+pub(crate) fn in_span(socket: &Socket, occasion: Occasion<'_>, future: HandlerFuture) -> HandlerFuture {
+    within(|| span(socket, occasion), future)
+}
+
+#[cold]
+fn span(socket: &Socket, occasion: Occasion<'_>) -> Span {
     let event = match occasion {
         Occasion::Connect => "connect",
         Occasion::Event(name) => name,
         Occasion::Disconnect => "disconnect",
         Occasion::Job => "job",
     };
-    Scope::new(tracing::debug_span!(
+    tracing::debug_span!(
         target: TARGET,
         "socketio.handler",
         namespace = socket.path(),
         event,
         socket = socket.public_id(),
-    ))
+    )
 }
 
 impl DisconnectReason {

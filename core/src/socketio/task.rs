@@ -14,7 +14,7 @@ use super::{
     meter::{self, Running},
     socket::Socket,
 };
-use crate::{error::FailureKind, observability::Scope};
+use crate::error::FailureKind;
 
 /// A handler's future. Ready when it has ended, panicked or been aborted.
 pub(crate) struct Task {
@@ -22,7 +22,6 @@ pub(crate) struct Task {
     occasion: OwnedOccasion,
     ack: Option<OpenAck>,
     future: Option<Caught>,
-    scope: Scope,
     _running: Running,
 }
 
@@ -37,8 +36,8 @@ pub(crate) struct Done {
 
 impl Task {
     pub(crate) fn new(socket: Socket, occasion: OwnedOccasion, future: HandlerFuture, running: Running) -> Self {
+        let future = meter::in_span(&socket, occasion.as_occasion(), future);
         Self {
-            scope: meter::scope(&socket, occasion.as_occasion()),
             _running: running,
             socket,
             occasion,
@@ -68,7 +67,6 @@ impl Future for Task {
     type Output = Done;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done> {
-        let _entered = self.scope.enter();
         let result = match &mut self.future {
             None => Err(FailureKind::GraceExceeded),
             Some(future) => ready!(Pin::new(future).poll(cx)),

@@ -430,6 +430,7 @@ impl Future for Carrier {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
+        let _entered = this.life.as_ref().and_then(|life| life.enter());
         let Some(connection) = this.life.as_ref().map(|life| life.connection.clone()) else {
             return Poll::Ready(());
         };

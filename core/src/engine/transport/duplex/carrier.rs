@@ -109,6 +109,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Future for Carrier<IO, F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let _entered = this.life.as_ref().and_then(|life| life.enter());
         let mut left = MESSAGES_A_TURN;
         for _ in 0..ROUNDS {
             let (Some(life), Some(wire)) = (&mut this.life, &mut this.wire) else {
