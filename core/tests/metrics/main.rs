@@ -1,142 +1,19 @@
 //! What the server counts: each thing once, and gauges that come back to nothing.
 
+mod counts;
+#[path = "../kit/mod.rs"]
 mod kit;
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
-};
-
 use bytes::Bytes;
+use counts::Counts;
 use http::Method;
 use http_body_util::Full;
 use kit::{Answer, Gate, Polling, UPGRADE, Ws, idle, millis, request, secs, soon};
-use metrics::{
-    Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit, with_local_recorder,
-};
+use metrics::with_local_recorder;
 use tokio::time::sleep;
 use tower_socketio::{
-    Ack, Data, EventError, Refusal, Socket, SocketIo, SocketIoBuilder, State,
-    observability::{METRICS, MetricKind},
+    Ack, Data, EventError, Refusal, Socket, SocketIo, SocketIoBuilder, State, observability::METRICS,
 };
-
-/// Keeps what is counted.
-#[derive(Clone, Default)]
-struct Counts(Arc<Mutex<Kept>>);
-
-#[derive(Default)]
-struct Kept {
-    counters: BTreeMap<String, Arc<AtomicU64>>,
-    gauges: BTreeMap<String, Arc<AtomicU64>>,
-    histograms: BTreeMap<String, Arc<Measured>>,
-    described: BTreeMap<String, (MetricKind, String)>,
-    seen: BTreeMap<String, String>,
-}
-
-#[derive(Default)]
-struct Measured(Mutex<Vec<f64>>);
-
-impl HistogramFn for Measured {
-    fn record(&self, value: f64) {
-        self.0.lock().unwrap().push(value);
-    }
-}
-
-/// `name{label values}`, the name without what all have in common.
-fn name(key: &Key) -> String {
-    let metric = METRICS.iter().find(|metric| metric.name == key.name());
-    let metric = metric.unwrap_or_else(|| panic!("{} is not listed", key.name()));
-    let labels: Vec<_> = key.labels().map(metrics::Label::key).collect();
-    assert_eq!(labels, metric.labels, "{}", metric.name);
-    let values: Vec<_> = key.labels().map(metrics::Label::value).collect();
-    let name = metric.name.strip_prefix("socketio_").expect("the prefix of all");
-    format!("{}{{{}}}", name.trim_end_matches("_total"), values.join(","))
-}
-
-impl Counts {
-    fn describe(&self, key: &KeyName, kind: MetricKind, description: &SharedString) {
-        let described = (kind, description.to_string());
-        self.0
-            .lock()
-            .unwrap()
-            .described
-            .insert(key.as_str().to_owned(), described);
-    }
-
-    fn series(&self) -> Vec<String> {
-        let kept = self.0.lock().unwrap();
-        let numbers = kept.counters.keys().chain(kept.gauges.keys());
-        numbers.chain(kept.histograms.keys()).cloned().collect()
-    }
-
-    /// What has changed since this was asked last, and how it stands now: all of it, so that nothing is counted that
-    /// should not be.
-    fn changes(&self) -> Vec<String> {
-        let mut kept = self.0.lock().unwrap();
-        let mut now = BTreeMap::new();
-        for (name, counter) in &kept.counters {
-            now.insert(name.clone(), counter.load(Ordering::Relaxed).to_string());
-        }
-        for (name, gauge) in &kept.gauges {
-            now.insert(name.clone(), f64::from_bits(gauge.load(Ordering::Relaxed)).to_string());
-        }
-        for (name, histogram) in &kept.histograms {
-            now.insert(name.clone(), format!("{:?}", histogram.0.lock().unwrap()));
-        }
-        let begins = |value: &str| matches!(value, "0" | "[]");
-        let is_new = |name: &String, value: &String| match kept.seen.get(name) {
-            Some(before) => before != value,
-            None => !begins(value),
-        };
-        let changes = now
-            .iter()
-            .filter(|(name, value)| is_new(name, value))
-            .map(|(name, value)| format!("{name} {value}"))
-            .collect();
-        kept.seen = now;
-        changes
-    }
-
-    /// Gauges that are not 0.
-    fn left_over(&self) -> Vec<String> {
-        let kept = self.0.lock().unwrap();
-        let left = |gauge: &AtomicU64| f64::from_bits(gauge.load(Ordering::Relaxed));
-        let gauges = kept.gauges.iter().filter(|(_, gauge)| left(gauge) != 0.0);
-        gauges.map(|(name, gauge)| format!("{name} {}", left(gauge))).collect()
-    }
-}
-
-impl Recorder for Counts {
-    fn describe_counter(&self, key: KeyName, _: Option<Unit>, description: SharedString) {
-        self.describe(&key, MetricKind::Counter, &description);
-    }
-
-    fn describe_gauge(&self, key: KeyName, _: Option<Unit>, description: SharedString) {
-        self.describe(&key, MetricKind::Gauge, &description);
-    }
-
-    fn describe_histogram(&self, key: KeyName, _: Option<Unit>, description: SharedString) {
-        self.describe(&key, MetricKind::Histogram, &description);
-    }
-
-    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
-        let mut kept = self.0.lock().unwrap();
-        Counter::from_arc(kept.counters.entry(name(key)).or_default().clone())
-    }
-
-    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
-        let mut kept = self.0.lock().unwrap();
-        Gauge::from_arc(kept.gauges.entry(name(key)).or_default().clone())
-    }
-
-    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
-        let mut kept = self.0.lock().unwrap();
-        Histogram::from_arc(kept.histograms.entry(name(key)).or_default().clone())
-    }
-}
 
 /// A server that counts.
 fn counting(builder: SocketIoBuilder, handlers: impl FnOnce(&SocketIo)) -> (SocketIo, Counts) {
@@ -162,7 +39,7 @@ async fn call(io: &SocketIo, method: Method, tail: &str) -> Answer {
 #[test]
 fn every_metric_is_described_and_there_from_the_beginning() {
     let (_, counts) = plain();
-    let described = counts.0.lock().unwrap().described.clone();
+    let described = counts.described();
     let listed = METRICS
         .iter()
         .map(|metric| (metric.name.to_owned(), (metric.kind, metric.help.to_owned())));
@@ -293,14 +170,7 @@ async fn refusals_count_by_why() {
         (Method::POST, "1/xhr-polling/none", "session_unknown"),
         (Method::POST, "1/", "bad_handshake_method"),
     ] {
-        let before = counts
-            .0
-            .lock()
-            .unwrap()
-            .seen
-            .get(&format!("refusals{{{reason}}}"))
-            .cloned();
-        let before: u64 = before.map_or(0, |before| before.parse().unwrap());
+        let before = counts.seen(&format!("refusals{{{reason}}}"));
         call(&io, method, tail).await;
         assert_eq!(
             counts.changes(),
