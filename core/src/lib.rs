@@ -2,6 +2,8 @@
 
 mod adapter;
 mod client_bundle;
+mod compression;
+mod cookie;
 mod cors;
 pub mod engine;
 mod error;
@@ -35,8 +37,12 @@ pub use tower_socketio_macros::{namespace, namespace_methods};
 pub use self::{
     adapter::room_events::RoomEvent,
     client_bundle::ClientBundleError,
+    cookie::{Cookie, Priority, SameSite},
     cors::Cors,
-    engine::{CloseReason, Generation, ResponseBody, Sid, Ticket, Transport, WebTransportTicket},
+    engine::{
+        CloseReason, ConnectionError, ConnectionErrorKind, Generation, ResponseBody, Sid, Ticket, Transport,
+        WebTransportTicket,
+    },
     error::{AckError, EventError, Failure, FailureKind, Refusal, Rejection},
     flash_policy::serve_flash_policy,
     handshake::{Handshake, PeerAddr},

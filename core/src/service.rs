@@ -147,6 +147,8 @@ impl Service {
     /// ```
     /// use tower_socketio::SocketIo;
     ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), http::Error> {
     /// let service = SocketIo::builder().build().service();
     /// let request = http::Request::get("/socket.io/?EIO=4&transport=websocket")
     ///     .header("connection", "Upgrade")
@@ -154,13 +156,17 @@ impl Service {
     ///     .header("sec-websocket-version", "13")
     ///     .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
     ///     .body(())?;
-    /// let (response, ticket) = service.accept_websocket(request.into_parts().0).expect("a WebSocket");
+    /// let (response, ticket) = service.accept_websocket(request.into_parts().0).await.expect("a WebSocket");
     /// assert_eq!(response.status(), 101);
-    /// # Ok::<(), http::Error>(())
+    /// # Ok(())
+    /// # }
     /// ```
-    pub fn accept_websocket(&self, parts: Parts) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
+    pub async fn accept_websocket(
+        &self,
+        parts: Parts,
+    ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
         let tail = self.tail(parts.uri.path()).to_owned();
-        self.engine.accept_websocket(&tail, parts)
+        self.engine.accept_websocket(&tail, parts).await
     }
 
     /// Accepts a request for a session of WebTransport, a CONNECT over HTTP/3: for listeners. Accept the
@@ -212,12 +218,16 @@ impl Service {
     {
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove::<OnUpgrade>();
+        let service = self.clone();
         if !asks_for_websocket(&parts) {
-            let service = self.clone();
             return Box::pin(async move { Ok(service.handle(parts, body).await) });
         }
         drop(body);
-        Box::pin(std::future::ready(Ok(match self.accept_websocket(parts) {
+        Box::pin(async move { Ok(service.open_websocket(parts, upgrade).await) })
+    }
+
+    async fn open_websocket(&self, parts: Parts, upgrade: Option<OnUpgrade>) -> Response<ResponseBody> {
+        match self.accept_websocket(parts).await {
             Ok((response, ticket)) => {
                 // Without it the server below cannot hand over its stream; then the ticket's drop
                 // ends what had begun.
@@ -231,7 +241,7 @@ impl Service {
                 response
             }
             Err(response) => response,
-        })))
+        }
     }
 }
 

@@ -330,7 +330,7 @@ async fn clients_before_1_0_are_under_the_same_rules_with_events_and_messages() 
     let line = kit::Answer::of(soon("a handshake", handshake).await).await.body;
     let sid = line.split(':').next().expect("a session");
     let parts = request(Method::GET, &format!("/socket.io/1/websocket/{sid}"), &UPGRADE);
-    let (_, ticket) = io.service().accept_websocket(parts).expect("a WebSocket");
+    let (_, ticket) = kit::accept(&io, parts).expect("a WebSocket");
     let mut ws = Ws::redeem(ticket, 1 << 20);
     assert_eq!(ws.text().await, "1::");
     ws.send_all(&[

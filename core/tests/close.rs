@@ -97,7 +97,7 @@ async fn new_clients_are_refused_from_the_start() {
         let response = io.service().handle(handshake, Full::<&[u8]>::default()).await;
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         let handshake = request(Method::GET, "/socket.io/?EIO=4&transport=websocket", &UPGRADE);
-        let Err(refusal) = io.service().accept_websocket(handshake) else {
+        let Err(refusal) = kit::accept(&io, handshake) else {
             panic!("let in")
         };
         assert_eq!(refusal.status(), StatusCode::SERVICE_UNAVAILABLE);

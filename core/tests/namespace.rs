@@ -300,7 +300,7 @@ async fn messages_of_clients_before_1_0_reach_the_methods() {
     let answer = kit::Answer::of(answer).await;
     let sid = answer.body.split(':').next().expect("a sid");
     let upgrade = request(Method::GET, &format!("/socket.io/1/websocket/{sid}"), &UPGRADE);
-    let Ok((_, ticket)) = io.service().accept_websocket(upgrade) else {
+    let Ok((_, ticket)) = kit::accept(&io, upgrade) else {
         panic!("the WebSocket was refused");
     };
     let mut ws = Ws::redeem(ticket, 1 << 16);
@@ -461,7 +461,7 @@ async fn rules_hold_for_the_first_event_and_the_error_function_sees_who_broke_th
     io.of("/").serve::<Restricted>();
     let mut parts = request(Method::GET, "/socket.io/?transport=websocket&EIO=4", &UPGRADE);
     parts.extensions.insert(log.clone());
-    let Ok((_, ticket)) = io.service().accept_websocket(parts) else {
+    let Ok((_, ticket)) = kit::accept(&io, parts) else {
         panic!("the WebSocket was refused");
     };
     let mut ws = Ws::redeem(ticket, 1 << 16);

@@ -93,7 +93,7 @@ impl Poller {
 
 fn ticket(io: &SocketIo, tail: &str) -> Ticket {
     let parts = request(Method::GET, &format!("/socket.io{tail}"), &UPGRADE);
-    match io.service().accept_websocket(parts) {
+    match kit::accept(io, parts) {
         Ok((_, ticket)) => ticket,
         Err(refusal) => panic!("the WebSocket was refused: {}", refusal.status()),
     }

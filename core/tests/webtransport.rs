@@ -303,7 +303,7 @@ async fn requests_over_http_cannot_have_it() {
     let response = io.service().handle(request(Method::GET, uri, &[]), String::new()).await;
     let answer = kit::Answer::of(response).await;
     assert_eq!(answer.body, r#"{"code":0,"message":"Transport unknown"}"#);
-    let refused = io.service().accept_websocket(request(Method::GET, uri, &kit::UPGRADE));
+    let refused = kit::accept(&io, request(Method::GET, uri, &kit::UPGRADE));
     assert_eq!(refused.expect_err("no WebSocket").status(), 400);
 }
 

@@ -20,7 +20,7 @@ use super::{
     room_events::{Change, RoomEvent, RoomEvents},
 };
 use crate::{
-    engine::{BySid, Flags, Sid},
+    engine::{BySid, Flags, MaybeSid, Sid},
     error::AckError,
     observability::instruments::Gauge,
     socketio::{acks::Question, args::RawArgs, frames::Frames, socket::Socket},
@@ -146,8 +146,8 @@ impl Rooms {
         self.lock().leave(id, room)
     }
 
-    pub(crate) fn get(&self, id: &Sid) -> Option<Socket> {
-        self.lock().all.sockets.get(id).cloned()
+    pub(crate) fn get(&self, id: &str) -> Option<Socket> {
+        self.lock().all.sockets.get(&MaybeSid(id)).cloned()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -282,7 +282,7 @@ impl State {
 
     /// The room of a socket's own id is there as long as the socket is, whoever else enters it.
     fn note_unless_own(&mut self, room: &str, change: impl FnOnce() -> Change) {
-        let is_own = || Sid::parse_socket(room).is_some_and(|id| self.all.sockets.contains_key(&id));
+        let is_own = || self.all.sockets.contains_key(&MaybeSid(room));
         if self.events.is_some() && !is_own() {
             self.note(change);
         }
@@ -295,7 +295,7 @@ impl State {
             .rooms
             .get_mut(room)
             .map(|members| Group::Members(members.snapshot()));
-        let own = Sid::parse_socket(room).and_then(|id| self.all.sockets.get(&id).cloned());
+        let own = self.all.sockets.get(&MaybeSid(room)).cloned();
         joined.into_iter().chain(own.map(Group::One))
     }
 }

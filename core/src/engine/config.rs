@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{conn::Timing, generation::Generation, runtime::Runtime, transport::Transport};
+use super::{conn::Timing, generation::Generation, hooks::Hooks, runtime::Runtime, transport::Transport};
 use crate::{client_bundle::ClientBundle, cors::Cors};
 
 /// The engine's settings. The defaults are the reference server's, save
@@ -25,6 +25,8 @@ use crate::{client_bundle::ClientBundle, cors::Cors};
 /// | `cors` | pages of the same origin |
 /// | `runtime` | the current one |
 /// | `serve_client` | off |
+/// | `http_compression` | from 1,024 bytes on |
+/// | `hooks` | none |
 #[derive(Debug, Clone)]
 pub(crate) struct EngineConfig {
     pub(crate) path: Box<str>,
@@ -39,6 +41,8 @@ pub(crate) struct EngineConfig {
     pub(crate) cors: Cors,
     pub(crate) runtime: Runtime,
     pub(crate) client_bundle: Option<Arc<ClientBundle>>,
+    pub(crate) http_compression: Option<usize>,
+    pub(crate) hooks: Hooks,
 }
 
 /// A duration that can be added to any time, and that passes.
@@ -62,6 +66,8 @@ impl Default for EngineConfig {
             cors: Cors::same_origin(),
             runtime: Runtime::default(),
             client_bundle: None,
+            http_compression: Some(1024),
+            hooks: Hooks::default(),
         }
     }
 }
@@ -328,6 +334,8 @@ macro_rules! engine_settings {
             self.$($config).+.client_bundle = Some(std::sync::Arc::new(bundle));
             Ok(self)
         }
+
+        $crate::engine::http_settings!($($config).+);
     };
 }
 pub(crate) use engine_settings;

@@ -128,6 +128,7 @@ impl State {
 
 impl Connection {
     pub(super) fn new(
+        sid: Sid,
         generation: Generation,
         transport: Transport,
         reader: Reader,
@@ -135,7 +136,7 @@ impl Connection {
         meter: Meter,
     ) -> Self {
         Self(Arc::new(Shared {
-            sid: Sid::random(),
+            sid,
             generation,
             reader,
             outbox_limit,

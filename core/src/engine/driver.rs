@@ -21,6 +21,7 @@ use super::{
     connection::Connection,
     generation::Switch,
     reason::CloseReason,
+    sid::Sid,
     transport::Transport,
 };
 use crate::{handshake::Handshake, observability::Scope};
@@ -76,34 +77,43 @@ pub(super) enum Turn {
 }
 
 impl Life {
-    /// A client has shaken hands: it is registered, and its application begins.
-    pub(super) fn begin(server: &Arc<Shared>, transport: Transport, reader: Reader, handshake: Handshake) -> Box<Self> {
-        let mut life = Self::reserve(server, transport, reader, handshake);
+    /// A client has shaken hands: it is registered, and its application begins. `None`: the id is in use.
+    pub(super) fn begin(
+        server: &Arc<Shared>,
+        transport: Transport,
+        reader: Reader,
+        handshake: Handshake,
+        sid: Sid,
+    ) -> Option<Box<Self>> {
+        let mut life = Self::reserve(server, transport, reader, handshake, sid)?;
         let packet = server.open_packet(&life.connection, transport);
         life.connection.send_control(packet);
         life.open();
-        life
+        Some(life)
     }
 
     /// A client has shaken hands and will choose its transport: it is registered, and waits to be
-    /// [attached](Self::attach) to one.
+    /// [attached](Self::attach) to one. `None`: the id is in use.
     pub(super) fn reserve(
         server: &Arc<Shared>,
         transport: Transport,
         reader: Reader,
         handshake: Handshake,
-    ) -> Box<Self> {
+        sid: Sid,
+    ) -> Option<Box<Self>> {
         // Here is a runtime; where the client's life ends there may be none.
         server.runtime();
         let limit = server.config.max_outbox_bytes;
         let generation = handshake.generation();
-        let connection = Connection::new(generation, transport, reader, limit, server.meter.clone());
-        server.registry.insert(&connection);
+        let connection = Connection::new(sid, generation, transport, reader, limit, server.meter.clone());
+        if !server.registry.insert(&connection) {
+            return None;
+        }
         let scope = server.meter.opened(generation, transport);
         if server.is_closing() {
             connection.close(CloseReason::ServerShuttingDown);
         }
-        Box::new(Self {
+        Some(Box::new(Self {
             conn: Conn::new(now(), connection.profile().heartbeat, server.config.timing()),
             connection,
             form: reader.form,
@@ -113,7 +123,7 @@ impl Life {
             above: Above::Waiting(handshake),
             transport,
             scope,
-        })
+        }))
     }
 
     /// The span of all that is done for it, for a turn of its transport.

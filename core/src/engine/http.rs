@@ -26,9 +26,12 @@ use super::{
     connection::Connection,
     driver::Life,
     generation::Generation,
+    hooks::Answer,
     meter::Refused,
     reason::CloseReason,
-    route::{ByQuery, Refusal, Route, Session},
+    refusal::ConnectionErrorKind,
+    route::{ByQuery, Route, Session},
+    sid::Sid,
     transport::{
         Transport,
         dress::{Dress, Wrapping},
@@ -41,9 +44,14 @@ use super::{
         webtransport::ticket::WebTransportTicket,
     },
 };
-use crate::{cors::Verdict, handshake::Handshake};
+use crate::{
+    compression::{self, Coding},
+    cors::Verdict,
+    handshake::Handshake,
+};
 
 mod by_path;
+pub(crate) mod settings;
 
 /// The body of a response: a few bytes, or the answer to a poll. An answer that is dropped before it
 /// was read ends the client's session, since its messages are lost.
@@ -90,28 +98,24 @@ impl Engine {
         let mut response = if let Some(file) = file {
             file.map(|bytes| ResponseBody(Content::Bytes(bytes)))
         } else {
-            let answer = match Route::read(tail, parts.uri.query(), config) {
-                Ok(Route::ByPath(route)) => Ok(self.0.answer_by_path(route, parts, body, &verdict).await),
+            match Route::read(tail, parts.uri.query(), config) {
+                Ok(Route::ByPath(route)) => self.0.answer_by_path(route, parts, body, &verdict).await,
                 Ok(Route::ByQuery(route)) => self.0.answer(&route, parts, body, &verdict).await,
-                Err(refusal) => Err(refusal),
-            };
-            answer.unwrap_or_else(|refusal| {
-                self.0.meter.refused(Refused::Request(refusal));
-                refused(refusal)
-            })
+                Err(kind) => self.0.refuse(&kind, &parts),
+            }
         };
         config.cors.write_headers(&verdict, response.headers_mut());
         response
     }
 
-    pub(crate) fn accept_websocket(
+    pub(crate) async fn accept_websocket(
         &self,
         tail: &str,
         mut parts: Parts,
     ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
         let cors = &self.0.config.cors;
         let verdict = cors.check(&parts);
-        let accepted = self.0.accept(tail, &mut parts, &verdict);
+        let accepted = self.0.accept(tail, &mut parts, &verdict).await;
         let (mut response, ticket) = match accepted {
             Ok((response, ticket)) => (response, Ok(ticket)),
             Err(response) => (response, Err(())),
@@ -150,132 +154,237 @@ impl Shared {
     async fn answer<B>(
         self: &Arc<Self>,
         route: &ByQuery,
-        parts: Parts,
+        mut parts: Parts,
         body: B,
         verdict: &Verdict,
-    ) -> Result<Response<ResponseBody>, Refusal>
+    ) -> Response<ResponseBody>
     where
         B: Body<Data: Buf>,
     {
-        check_origin(verdict)?;
-        if matches!(route.dress.wrapping, Wrapping::Script(_)) && !self.config.cors.admits_script(&parts) {
-            return Err(Refusal::Forbidden);
-        }
-        let Some(connection) = self.session(route)? else {
-            return self.shake_hands(parts, route, verdict);
-        };
-        if !verdict.admits() {
-            return Err(Refusal::Forbidden);
-        }
-        if route.transport != Transport::Polling || connection.transport() != Transport::Polling {
-            return Err(Refusal::BadRequest);
-        }
-        match parts.method {
-            Method::GET => {
-                // Nothing of the request is kept while the poll is held.
-                drop((parts, body));
-                Ok(poll(&connection, route.transport, route.dress).await)
+        let hooks = &self.config.hooks;
+        let packing = Packing::of(&parts, self.config.http_compression);
+        let connection = match self.find(route, &parts, verdict) {
+            Ok(Some(connection)) => connection,
+            Ok(None) => {
+                let answer = self.shake_hands(&mut parts, route, verdict, packing).await;
+                return answer.unwrap_or_else(|kind| self.refuse(&kind, &parts));
             }
-            Method::POST => Ok(
-                match post(&connection, &parts, body, route.dress, self.config.max_payload).await {
-                    Ok(()) => session_text(StatusCode::OK, "text/html", "ok"),
-                    Err(refused) => refused,
-                },
-            ),
-            _ => Err(Refusal::BadRequest),
+            Err(kind) => return self.refuse(&kind, &parts),
+        };
+        let request = hooks.keep(&parts);
+        let mut response = if parts.method == Method::GET {
+            // Nothing of the request is kept while the poll is held, unless a hook wants it.
+            drop((parts, body));
+            poll(&connection, route.transport, route.dress, packing).await
+        } else {
+            match post(&connection, &parts, body, route.dress, self.config.max_payload).await {
+                Ok(()) => session_text(StatusCode::OK, "text/html", "ok"),
+                Err(refused) => refused,
+            }
+        };
+        if response.status() == StatusCode::OK {
+            hooks.write_headers(Answer::Further, &mut response, request.as_ref());
         }
+        response
     }
 
-    fn shake_hands(
+    /// The session of a request that is no WebSocket's; `None` for a handshake.
+    fn find(
+        &self,
+        route: &ByQuery,
+        parts: &Parts,
+        verdict: &Verdict,
+    ) -> Result<Option<Connection>, ConnectionErrorKind> {
+        check_origin(verdict)?;
+        if matches!(route.dress.wrapping, Wrapping::Script(_)) && !self.config.cors.admits_script(parts) {
+            return Err(ConnectionErrorKind::OriginForbidden);
+        }
+        let Some(connection) = self.session(route)? else {
+            return Ok(None);
+        };
+        if !verdict.admits() {
+            return Err(ConnectionErrorKind::OriginForbidden);
+        }
+        let previous = connection.transport();
+        if route.transport != Transport::Polling || previous != Transport::Polling {
+            return Err(ConnectionErrorKind::TransportMismatch { previous });
+        }
+        if !matches!(parts.method, Method::GET | Method::POST) {
+            return Err(ConnectionErrorKind::BadMethod);
+        }
+        Ok(Some(connection))
+    }
+
+    async fn shake_hands(
         self: &Arc<Self>,
-        mut parts: Parts,
+        parts: &mut Parts,
         route: &ByQuery,
         verdict: &Verdict,
-    ) -> Result<Response<ResponseBody>, Refusal> {
+        packing: Packing,
+    ) -> Result<Response<ResponseBody>, ConnectionErrorKind> {
         if parts.method != Method::GET {
-            return Err(Refusal::BadHandshakeMethod);
+            return Err(ConnectionErrorKind::BadHandshakeMethod);
         }
         if route.transport != Transport::Polling {
-            return Err(Refusal::BadRequest);
+            return Err(ConnectionErrorKind::TransportHandshake);
         }
         let generation = admit(route, verdict)?;
+        let hooks = &self.config.hooks;
+        let request = hooks.keep(parts);
+        let (handshake, sid) = self.let_in(parts, generation).await?;
         if self.is_closing() {
             self.meter.refused(Refused::Closing);
             return Ok(unavailable());
         }
-        let handshake = Handshake::new(&mut parts, generation);
-        let life = Life::begin(self, Transport::Polling, route.reader, handshake);
+        let life = Life::begin(self, Transport::Polling, route.reader, handshake, sid.clone()).ok_or_else(id_taken)?;
         let connection = life.connection.clone();
         let open = polling::open(&connection, route.dress.form);
         self.runtime().spawn(Carrier::new(life));
-        Ok(payload_answer(generation, open, route.dress))
+        let mut response = payload_answer(generation, open, route.dress, packing);
+        hooks.write_headers(Answer::First(&sid), &mut response, request.as_ref());
+        Ok(response)
     }
 
-    fn accept(
+    /// Asks the application whether a client may come in, and for the id of its session.
+    async fn let_in(
+        &self,
+        parts: &mut Parts,
+        generation: Generation,
+    ) -> Result<(Handshake, Sid), ConnectionErrorKind> {
+        let handshake = Handshake::new(parts, generation);
+        match self.new_session(&handshake).await {
+            Ok(sid) => Ok((handshake, sid)),
+            Err(kind) => {
+                // For whoever is told of the refused request.
+                parts.extensions = handshake.to_parts().extensions;
+                Err(kind)
+            }
+        }
+    }
+
+    pub(in crate::engine) async fn new_session(&self, handshake: &Handshake) -> Result<Sid, ConnectionErrorKind> {
+        let hooks = &self.config.hooks;
+        hooks.admit(handshake).await?;
+        let sid = hooks.session_id(handshake)?;
+        match self.registry.get(&sid) {
+            None => Ok(sid),
+            Some(_) => Err(id_taken()),
+        }
+    }
+
+    async fn accept(
         self: &Arc<Self>,
         tail: &str,
         parts: &mut Parts,
         verdict: &Verdict,
     ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
-        let purpose = self
-            .purpose(tail, parts, verdict)
-            .map_err(|refusal| self.refuse_upgrade(refusal))?;
-        if self.is_closing() {
-            self.meter.refused(Refused::Closing);
-            return Err(unavailable());
-        }
+        let purpose = match self.purpose(tail, parts, verdict) {
+            Ok(purpose) => purpose,
+            Err(kind) => return Err(self.refuse_upgrade(&kind, parts)),
+        };
         let opening = match Opening::read(parts, is_extended_connect(parts)) {
             Ok(Some(opening)) => opening,
-            Ok(None) => return Err(self.refuse_upgrade(Refusal::BadRequest)),
+            Ok(None) => return Err(self.refuse_upgrade(&ConnectionErrorKind::TransportHandshake, parts)),
             Err(refusal) => {
                 self.meter.refused(Refused::BadWebSocket);
+                self.config.hooks.report(&ConnectionErrorKind::TransportHandshake, parts);
                 let mut response = refused_upgrade(&refusal.to_string());
                 response.headers_mut().extend(refusal.response().headers().clone());
                 return Err(response);
             }
         };
-        let purpose = match purpose {
-            Found::New(generation, reader) => Purpose::Begin(Handshake::new(parts, generation), reader),
-            Found::Session(purpose) => purpose,
+        let request = self.config.hooks.keep(parts);
+        let (purpose, answer) = match purpose {
+            Found::New(generation, reader) => match self.let_in(parts, generation).await {
+                Ok((handshake, sid)) => (Purpose::Begin(handshake, reader, sid), Answer::FirstOfWebSocket),
+                Err(kind) => return Err(self.refuse_upgrade(&kind, parts)),
+            },
+            Found::Session(purpose) => (purpose, Answer::Further),
         };
+        if self.is_closing() {
+            self.meter.refused(Refused::Closing);
+            return Err(unavailable());
+        }
         let server = self.clone();
-        let response = opening.response().map(|()| ResponseBody::default());
+        let mut response = opening.response().map(|()| ResponseBody::default());
+        let hooks = &self.config.hooks;
+        hooks.write_headers(answer, &mut response, request.as_ref());
         Ok((response, Ticket { server, purpose }))
     }
 
-    fn refuse_upgrade(&self, refusal: Refusal) -> Response<ResponseBody> {
-        self.meter.refused(Refused::Request(refusal));
-        refused_upgrade(refusal.message())
-    }
-
-    fn purpose(&self, tail: &str, parts: &Parts, verdict: &Verdict) -> Result<Found, Refusal> {
+    fn purpose(&self, tail: &str, parts: &Parts, verdict: &Verdict) -> Result<Found, ConnectionErrorKind> {
         let route = match Route::read(tail, parts.uri.query(), &self.config)? {
-            Route::ByPath(route) => return self.purpose_by_path(&route, verdict).map(Found::Session),
+            Route::ByPath(route) => return self.purpose_by_path(&route, parts, verdict).map(Found::Session),
             Route::ByQuery(route) => route,
         };
         check_origin(verdict)?;
         if route.transport != Transport::WebSocket {
-            return Err(Refusal::BadRequest);
+            return Err(ConnectionErrorKind::TransportHandshake);
         }
         match self.session(&route)? {
             Some(connection) if verdict.admits() => Ok(Found::Session(Purpose::Upgrade(connection, route.dress.form))),
-            Some(_) => Err(Refusal::Forbidden),
+            Some(_) => Err(ConnectionErrorKind::OriginForbidden),
             None => admit(&route, verdict).map(|generation| Found::New(generation, route.reader)),
         }
     }
 
     /// The session that a request names, `None` for a handshake.
-    fn session(&self, route: &ByQuery) -> Result<Option<Connection>, Refusal> {
+    fn session(&self, route: &ByQuery) -> Result<Option<Connection>, ConnectionErrorKind> {
         let connection = match &route.session {
             Session::New => return Ok(None),
             Session::Impossible => None,
             Session::Known(id) => self.registry.get(id),
         };
-        let connection = connection.ok_or(Refusal::SessionUnknown)?;
-        if route.generation != Some(connection.generation()) {
-            return Err(Refusal::BadRequest);
+        let connection = connection.ok_or(ConnectionErrorKind::SessionUnknown)?;
+        let previous = connection.generation();
+        if route.generation != Some(previous) {
+            return Err(ConnectionErrorKind::ProtocolMismatch { previous });
         }
         Ok(Some(connection))
+    }
+
+    fn refuse(&self, kind: &ConnectionErrorKind, parts: &Parts) -> Response<ResponseBody> {
+        self.report(kind, parts);
+        let code = kind.code();
+        let status = match code {
+            4 => StatusCode::FORBIDDEN,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let message = serde_json::Value::from(kind.message());
+        session_text(status, "application/json", &format!(r#"{{"code":{code},"message":{message}}}"#))
+    }
+
+    fn refuse_upgrade(&self, kind: &ConnectionErrorKind, parts: &Parts) -> Response<ResponseBody> {
+        self.report(kind, parts);
+        refused_upgrade(kind.message())
+    }
+
+    /// A request was refused: counts it, and tells the application.
+    pub(in crate::engine) fn report(&self, kind: &ConnectionErrorKind, parts: &Parts) {
+        self.meter.refused(Refused::Request { code: kind.code() });
+        self.config.hooks.report(kind, parts);
+    }
+}
+
+fn id_taken() -> ConnectionErrorKind {
+    ConnectionErrorKind::IdGeneration("the id is in use".to_owned())
+}
+
+/// Whether and how a poll's answer is compressed.
+#[derive(Debug, Clone, Copy)]
+struct Packing {
+    from_bytes: Option<usize>,
+    coding: Option<Coding>,
+}
+
+impl Packing {
+    fn of(parts: &Parts, from_bytes: Option<usize>) -> Self {
+        let is_poll = parts.method == Method::GET;
+        let from_bytes = from_bytes.filter(|_| is_poll);
+        Self {
+            from_bytes,
+            coding: from_bytes.and_then(|_| Coding::accepted(&parts.headers)),
+        }
     }
 }
 
@@ -285,35 +394,53 @@ enum Found {
     Session(Purpose),
 }
 
-fn check_origin(verdict: &Verdict) -> Result<(), Refusal> {
+fn check_origin(verdict: &Verdict) -> Result<(), ConnectionErrorKind> {
     if *verdict == Verdict::Malformed {
-        return Err(Refusal::BadRequest);
+        return Err(ConnectionErrorKind::InvalidOrigin);
     }
     Ok(())
 }
 
 /// The last checks of a handshake, in the reference's order.
-fn admit(route: &ByQuery, verdict: &Verdict) -> Result<Generation, Refusal> {
+fn admit(route: &ByQuery, verdict: &Verdict) -> Result<Generation, ConnectionErrorKind> {
     if !verdict.admits() {
-        return Err(Refusal::Forbidden);
+        return Err(ConnectionErrorKind::OriginForbidden);
     }
-    route.generation.ok_or(Refusal::UnsupportedProtocol)
+    route.generation.ok_or(ConnectionErrorKind::UnsupportedProtocol)
 }
 
-async fn poll(connection: &Connection, transport: Transport, dress: Dress) -> Response<ResponseBody> {
+async fn poll(
+    connection: &Connection,
+    transport: Transport,
+    dress: Dress,
+    packing: Packing,
+) -> Response<ResponseBody> {
     match polling::poll(connection, transport, dress.form).await {
-        Ok(payload) => payload_answer(connection.generation(), payload, dress),
+        Ok(payload) => payload_answer(connection.generation(), payload, dress, packing),
         Err(polling::Refused) => bad_request(),
     }
 }
 
-fn payload_answer(generation: Generation, mut payload: Payload, dress: Dress) -> Response<ResponseBody> {
+fn payload_answer(
+    generation: Generation,
+    mut payload: Payload,
+    dress: Dress,
+    packing: Packing,
+) -> Response<ResponseBody> {
     payload.wrap(dress.wrapping);
     let media_type = dress.wrapping.media_type();
     let media_type = media_type.unwrap_or_else(|| generation.payload_type(dress.form));
+    let is_long = packing.from_bytes.is_some_and(|from| payload.len() >= from);
+    let coding = packing.coding.filter(|_| is_long);
+    if let Some(coding) = coding {
+        payload.compress(coding);
+    }
     let length = payload.len();
     let body = ResponseBody(Content::Payload(payload));
     let mut response = session_answer(StatusCode::OK, Some(media_type), length, body);
+    if is_long {
+        compression::write_headers(coding, response.headers_mut());
+    }
     allow_script(&mut response, dress);
     response
 }
@@ -459,15 +586,6 @@ fn too_large() -> Response<ResponseBody> {
 /// A request that breaks the rules of its session.
 fn bad_request() -> Response<ResponseBody> {
     session_answer(StatusCode::BAD_REQUEST, None, 0, ResponseBody::default())
-}
-
-fn refused(refusal: Refusal) -> Response<ResponseBody> {
-    let status = match refusal {
-        Refusal::Forbidden => StatusCode::FORBIDDEN,
-        _ => StatusCode::BAD_REQUEST,
-    };
-    let body = format!(r#"{{"code":{},"message":"{}"}}"#, refusal.code(), refusal.message());
-    session_text(status, "application/json", &body)
 }
 
 fn refused_upgrade(message: &str) -> Response<ResponseBody> {

@@ -7,7 +7,6 @@ use super::{
     config::EngineConfig,
     generation::{Generation, Switch},
     reason::CloseReason,
-    route::Refusal,
     transport::Transport,
 };
 use crate::observability::{
@@ -55,12 +54,12 @@ pub(super) struct Queued {
 /// Why a request was refused.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Refused {
-    Request(Refusal),
+    Request { code: u8 },
     Closing,
     BadWebSocket,
 }
 
-/// The first ones by the code of a [`Refusal`].
+/// The first ones by the code of a [`ConnectionErrorKind`](super::ConnectionErrorKind).
 const REFUSALS: [&str; 8] = [
     "transport_unknown",
     "session_unknown",
@@ -75,7 +74,7 @@ const REFUSALS: [&str; 8] = [
 impl Refused {
     fn index(self) -> usize {
         match self {
-            Self::Request(refusal) => refusal.code().into(),
+            Self::Request { code } => code.into(),
             Self::Closing => 6,
             Self::BadWebSocket => 7,
         }
@@ -249,7 +248,7 @@ mod tests {
         assert!(Generation::ALL.iter().enumerate().all(|(at, one)| *one as usize == at));
         assert!(Transport::ALL.iter().enumerate().all(|(at, one)| *one as usize == at));
         assert!(CloseReason::ALL.iter().enumerate().all(|(at, one)| *one as usize == at));
-        let forbidden = Refused::Request(Refusal::Forbidden);
+        let forbidden = Refused::Request { code: 4 };
         let names = [forbidden, Refused::Closing, Refused::BadWebSocket].map(|why| REFUSALS[why.index()]);
         assert_eq!(names, ["forbidden", "closing", "bad_websocket"]);
     }

@@ -53,10 +53,12 @@ mod conn;
 mod connection;
 mod driver;
 mod generation;
+pub(crate) mod hooks;
 mod http;
 mod meter;
 mod outbox;
 mod reason;
+mod refusal;
 mod registry;
 pub(crate) mod route;
 mod runtime;
@@ -75,16 +77,17 @@ pub(crate) use self::{
     connection::Flags,
     driver::{Alarm, now},
     generation::{Binary, Root, SocketId, Strays},
-    http::asks_for_websocket,
+    http::{asks_for_websocket, settings::http_settings},
     route::parameters as query_parameters,
     runtime::Runtime,
-    sid::BySid,
+    sid::{BySid, MaybeSid},
 };
 pub use self::{
     connection::Connection,
     generation::Generation,
     http::ResponseBody,
     reason::CloseReason,
+    refusal::{ConnectionError, ConnectionErrorKind},
     sid::Sid,
     transport::{Transport, websocket::ticket::Ticket, webtransport::ticket::WebTransportTicket},
 };

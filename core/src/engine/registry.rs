@@ -1,7 +1,7 @@
 //! The live connections by session id.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -22,9 +22,13 @@ impl Registry {
         Self(std::array::from_fn(|_| Mutex::default()))
     }
 
-    pub(super) fn insert(&self, connection: &Connection) {
-        self.shard(connection.id())
-            .insert(connection.id().clone(), connection.clone());
+    /// `false`: another connection has that id.
+    pub(super) fn insert(&self, connection: &Connection) -> bool {
+        let mut shard = self.shard(connection.id());
+        let slot = shard.entry(connection.id().clone());
+        let is_free = matches!(slot, Entry::Vacant(_));
+        slot.or_insert_with(|| connection.clone());
+        is_free
     }
 
     pub(super) fn get(&self, id: &Sid) -> Option<Connection> {

@@ -10,6 +10,7 @@ use super::{
     codec::{PayloadForm, Reader},
     config::EngineConfig,
     generation::Generation,
+    refusal::ConnectionErrorKind,
     sid::Sid,
     transport::{
         Transport,
@@ -70,20 +71,9 @@ pub(super) enum Session {
     Impossible,
 }
 
-/// Why a request is refused: the reference server's codes and messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    TransportUnknown,
-    SessionUnknown,
-    BadHandshakeMethod,
-    BadRequest,
-    Forbidden,
-    UnsupportedProtocol,
-}
-
 impl Route {
     /// `tail` is what follows the endpoint's path.
-    pub(super) fn read(tail: &str, query: Option<&str>, config: &EngineConfig) -> Result<Self, Refusal> {
+    pub(super) fn read(tail: &str, query: Option<&str>, config: &EngineConfig) -> Result<Self, ConnectionErrorKind> {
         let query = query.unwrap_or_default();
         match ByPath::read(tail, query, config) {
             Some(route) => Ok(Self::ByPath(route)),
@@ -101,11 +91,11 @@ impl Route {
 }
 
 impl ByQuery {
-    fn read(query: &str, config: &EngineConfig) -> Result<Self, Refusal> {
+    fn read(query: &str, config: &EngineConfig) -> Result<Self, ConnectionErrorKind> {
         let transport = parameter(query, "transport")
             .and_then(|name| Transport::named(&name, &Transport::IN_QUERY))
             .filter(|transport| config.transports.contains(transport))
-            .ok_or(Refusal::TransportUnknown)?;
+            .ok_or(ConnectionErrorKind::TransportUnknown)?;
         let session = match parameter(query, "sid") {
             None => Session::New,
             Some(id) if id.is_empty() => Session::New,
@@ -126,13 +116,13 @@ impl ByQuery {
         })
     }
 
-    fn dress(query: &str, allows_jsonp: bool) -> Result<Dress, Refusal> {
+    fn dress(query: &str, allows_jsonp: bool) -> Result<Dress, ConnectionErrorKind> {
         let wrapping = match parameter(query, "j") {
             None => Wrapping::None,
-            Some(_) if !allows_jsonp => return Err(Refusal::TransportUnknown),
+            Some(_) if !allows_jsonp => return Err(ConnectionErrorKind::TransportUnknown),
             Some(digits) => Wrapping::Script(Script {
                 function: Function::Eio,
-                index: index(&digits).ok_or(Refusal::BadRequest)?,
+                index: index(&digits).ok_or(ConnectionErrorKind::InvalidIndex)?,
             }),
         };
         let reads_text_only = wrapping != Wrapping::None || parameter(query, "b64").is_some_and(|b64| !b64.is_empty());
@@ -199,23 +189,6 @@ fn index(digits: &str) -> Option<u64> {
     are_digits.then(|| digits.parse().ok()).flatten()
 }
 
-impl Refusal {
-    pub(super) const fn code(self) -> u8 {
-        self as u8
-    }
-
-    pub(super) const fn message(self) -> &'static str {
-        match self {
-            Self::TransportUnknown => "Transport unknown",
-            Self::SessionUnknown => "Session ID unknown",
-            Self::BadHandshakeMethod => "Bad handshake method",
-            Self::BadRequest => "Bad request",
-            Self::Forbidden => "Forbidden",
-            Self::UnsupportedProtocol => "Unsupported protocol version",
-        }
-    }
-}
-
 /// The first value of a query parameter, decoded as forms are (`+` is a space).
 pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     query
@@ -255,7 +228,7 @@ mod tests {
         decodes_twice: false,
     };
 
-    fn read(query: &str) -> Result<ByQuery, Refusal> {
+    fn read(query: &str) -> Result<ByQuery, ConnectionErrorKind> {
         ByQuery::read(query, &EngineConfig::default())
     }
 
@@ -297,7 +270,7 @@ mod tests {
             })
         );
         assert_eq!(
-            read("EIO=4&transport=polling&sid=__proto__").unwrap().session,
+            read("EIO=4&transport=polling&sid=%2F").unwrap().session,
             Session::Impossible
         );
     }
@@ -328,7 +301,7 @@ mod tests {
             "EIO=4&transport=__proto__",
             "EIO=4&transport",
         ] {
-            assert_eq!(read(query), Err(Refusal::TransportUnknown), "{query}");
+            assert_eq!(read(query), Err(ConnectionErrorKind::TransportUnknown), "{query}");
         }
         let only = EngineConfig {
             transports: vec![Transport::WebSocket],
@@ -336,9 +309,9 @@ mod tests {
         };
         assert_eq!(
             ByQuery::read("EIO=4&transport=polling", &only),
-            Err(Refusal::TransportUnknown)
+            Err(ConnectionErrorKind::TransportUnknown)
         );
-        assert_eq!(Route::read("", None, &only), Err(Refusal::TransportUnknown));
+        assert_eq!(Route::read("", None, &only), Err(ConnectionErrorKind::TransportUnknown));
     }
 
     #[test]
@@ -357,7 +330,7 @@ mod tests {
 
     #[test]
     fn jsonp_is_refused_unless_allowed_and_its_index_is_a_number() {
-        assert_eq!(read("EIO=3&transport=polling&j=0"), Err(Refusal::TransportUnknown));
+        assert_eq!(read("EIO=3&transport=polling&j=0"), Err(ConnectionErrorKind::TransportUnknown));
         let script = |index| Dress {
             form: PayloadForm::Text,
             wrapping: Wrapping::Script(Script {
@@ -368,7 +341,7 @@ mod tests {
         let refused = ["", "a", "0)//", "-1", "+1", "1e3", "99999999999999999999", "%30%29"];
         for (index, result) in [("0", Ok(script(0))), ("17", Ok(script(17)))]
             .into_iter()
-            .chain(refused.map(|index| (index, Err(Refusal::BadRequest))))
+            .chain(refused.map(|index| (index, Err(ConnectionErrorKind::InvalidIndex))))
         {
             let route = ByQuery::read(&format!("EIO=3&transport=polling&j={index}"), &with_jsonp());
             assert_eq!(route.map(|route| route.dress), result, "{index}");
@@ -390,7 +363,7 @@ mod tests {
             (format!("/1/websocket/{id}/"), "", Wish::Carry { session: session(), transport: Some(Transport::WebSocket) }),
             (format!("/1/polling/{id}"), "", Wish::Carry { session: session(), transport: None }),
             (format!("/1/flashsocket/{id}"), "", Wish::Carry { session: session(), transport: None }),
-            ("/1/htmlfile/__proto__".to_owned(), "", Wish::Carry { session: None, transport: Some(Transport::HtmlFile) }),
+            ("/1/htmlfile/@".to_owned(), "", Wish::Carry { session: None, transport: Some(Transport::HtmlFile) }),
             ("/1/htmlfile".to_owned(), "", Wish::Carry { session: None, transport: Some(Transport::HtmlFile) }),
             (format!("/1//{id}/"), "disconnect=1", Wish::Leave { session: session() }),
             (format!("/1/xhr-polling/{id}"), "t=1&disconnect=True", Wish::Leave { session: session() }),
@@ -409,7 +382,7 @@ mod tests {
             generations: vec![Generation::Eio4],
             ..EngineConfig::default()
         };
-        assert_eq!(Route::read("/1/", None, &only), Err(Refusal::TransportUnknown));
+        assert_eq!(Route::read("/1/", None, &only), Err(ConnectionErrorKind::TransportUnknown));
     }
 
     #[test]

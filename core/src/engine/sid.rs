@@ -11,8 +11,12 @@ const RANDOM: usize = 15;
 /// take any room name of 20 characters for a socket id.
 const LENGTH: usize = 20;
 
+/// The longest id that an application may give.
+const LONGEST: usize = 128;
+
 /// The id of a connection or of a socket: 20 URL-safe characters that cannot be guessed (120 random
-/// bits), in clients 1.x and 2.x behind the namespace (`/chat#…`).
+/// bits), in clients 1.x and 2.x behind the namespace (`/chat#…`). A connection may have one of the
+/// [application's](crate::SocketIoBuilder::generate_id).
 ///
 /// The id of a socket is public (applications broadcast it); the id of its connection is a
 /// session key. They are never the same, save for clients 1.x and 2.x, which know no other id: where
@@ -27,11 +31,12 @@ const LENGTH: usize = 20;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sid(Text);
 
+/// What has the usual length is always in the first form, so that equal texts are equal.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Text {
-    Own([u8; LENGTH]),
-    /// `/namespace#` and the connection's.
-    Behind(Arc<str>),
+    Usual([u8; LENGTH]),
+    /// The application's; or `/namespace#` and the connection's.
+    Other(Arc<str>),
 }
 
 impl Sid {
@@ -49,35 +54,28 @@ impl Sid {
         URL_SAFE_NO_PAD
             .encode_slice(random, &mut id)
             .unwrap_or_else(|_| unreachable!("15 bytes are 20 characters of base64"));
-        Self(Text::Own(id))
+        Self(Text::Usual(id))
     }
 
     /// The id of a connection's socket, for clients that derive one from the other.
     pub(crate) fn behind(&self, path: &str) -> Self {
         match path {
             "/" => self.clone(),
-            path => Self(Text::Behind(format!("{path}#{self}").into())),
+            path => Self(Text::Other(format!("{path}#{self}").into())),
         }
     }
 
-    /// Reads the id of a socket; anything that no server of this kind handed out is `None`.
-    pub(crate) fn parse_socket(text: &str) -> Option<Self> {
-        match text.rsplit_once('#') {
-            Some((path, own)) if path.starts_with('/') => {
-                Self::parse(own)?;
-                Some(Self(Text::Behind(text.into())))
-            }
-            _ => Self::parse(text),
-        }
-    }
-
-    /// Reads an id as a client sends it; anything that no server of this kind handed out is `None`.
+    /// Reads the id of a connection; anything that can be none is `None`. Its characters mean
+    /// nothing in URLs, cookies, scripts and JSON.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let bytes: [u8; LENGTH] = text.as_bytes().try_into().ok()?;
-        bytes
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-            .then_some(Self(Text::Own(bytes)))
+        let is_id = (1..=LONGEST).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
+        is_id.then(|| match text.as_bytes().try_into() {
+            Ok(usual) => Self(Text::Usual(usual)),
+            Err(_) => Self(Text::Other(text.into())),
+        })
     }
 
     /// The id as text: also the name of the room that only its socket is in.
@@ -91,8 +89,8 @@ impl Sid {
     /// ```
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Text::Own(id) => std::str::from_utf8(id).unwrap_or_else(|_| unreachable!("an id is ASCII")),
-            Text::Behind(id) => id,
+            Text::Usual(id) => std::str::from_utf8(id).unwrap_or_else(|_| unreachable!("an id is ASCII")),
+            Text::Other(id) => id,
         }
     }
 }
@@ -140,11 +138,38 @@ impl hash::Hash for Sid {
 }
 
 impl Sid {
-    /// Eight of the id's characters as a number: 48 random bits, enough to spread a table.
+    /// A number to find the id by.
     pub(crate) fn hash_word(&self) -> u64 {
-        let text = self.as_str().as_bytes();
-        let word = text.last_chunk().expect("an id is longer than 8");
-        u64::from_le_bytes(*word)
+        hash_word(self.as_str())
+    }
+}
+
+/// Text that may be an id, to look up sockets by.
+#[derive(Clone, Copy)]
+pub(crate) struct MaybeSid<'a>(pub(crate) &'a str);
+
+impl hash::Hash for MaybeSid<'_> {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        state.write_u64(hash_word(self.0));
+    }
+}
+
+impl indexmap::Equivalent<Sid> for MaybeSid<'_> {
+    fn equivalent(&self, id: &Sid) -> bool {
+        *id == *self.0
+    }
+}
+
+/// Of an id of the usual length, which is random, some of its characters; of others a hash.
+fn hash_word(text: &str) -> u64 {
+    let own = text.rsplit('#').next().unwrap_or(text).as_bytes();
+    match (own.len(), own.first_chunk(), own.last_chunk()) {
+        (LENGTH, Some(first), Some(last)) => u64::from_le_bytes(*first).rotate_left(32) ^ u64::from_le_bytes(*last),
+        _ => {
+            let mut hasher = hash::DefaultHasher::new();
+            hash::Hasher::write(&mut hasher, text.as_bytes());
+            hash::Hasher::finish(&hasher)
+        }
     }
 }
 
@@ -175,17 +200,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_back_and_nothing_else_is() {
+    fn an_id_is_read_back_and_what_can_be_none_is_not() {
         let id = Sid::random();
         assert_eq!(Sid::parse(id.as_str()), Some(id));
-        for text in [
-            "",
-            "__proto__",
-            "short",
-            "aaaaaaaaaaaaaaaaaaa/",
-            "aaaaaaaaaaaaaaaaaaaaa",
-            "ééééé",
-        ] {
+        let longest = "x".repeat(LONGEST);
+        for text in ["7", "node-7.~_abc", "aaaaaaaaaaaaaaaaaaaa", &longest] {
+            assert_eq!(Sid::parse(text).unwrap(), *text);
+        }
+        let too_long = "x".repeat(LONGEST + 1);
+        for text in ["", "aaaaaaaaaaaaaaaaaaa/", "a b", "a;b", "a:b", "\"", "/chat#a", "ééééé", &too_long] {
             assert_eq!(Sid::parse(text), None, "{text}");
         }
     }
@@ -196,17 +219,27 @@ mod tests {
         assert_eq!(id.behind("/"), id);
         let socket = id.behind("/chat#1");
         assert_eq!(socket.as_str(), format!("/chat#1#{id}"));
-        assert_eq!(Sid::parse_socket(socket.as_str()), Some(socket.clone()));
-        assert_eq!(Sid::parse_socket(id.as_str()), Some(id));
         assert_eq!(Sid::parse(socket.as_str()), None, "it is no key to a session");
-        for text in [
-            "/chat#",
-            "/chat#short",
-            "chat#aaaaaaaaaaaaaaaaaaaa",
-            "#aaaaaaaaaaaaaaaaaaaa",
-        ] {
-            assert_eq!(Sid::parse_socket(text), None, "{text}");
+    }
+
+    #[test]
+    fn sockets_are_found_by_their_ids_as_text() {
+        let given = Sid::parse("7").unwrap();
+        let random = Sid::random();
+        for id in [given.behind("/chat"), given, random.behind("/chat"), random] {
+            let text = id.to_string();
+            let mut sockets: indexmap::IndexMap<Sid, u8, BySid> = indexmap::IndexMap::default();
+            sockets.insert(id, 1);
+            assert_eq!(sockets.get(&MaybeSid(&text)), Some(&1));
+            assert_eq!(sockets.get(&MaybeSid("/chat#8")), None);
+            assert_eq!(sockets.get(&MaybeSid("")), None);
         }
+    }
+
+    #[test]
+    fn an_ids_hash_depends_on_all_that_its_maker_may_vary() {
+        let words: std::collections::HashSet<_> = (0..1000).map(|n| Sid::parse(&format!("{n}.node")).unwrap().hash_word()).collect();
+        assert_eq!(words.len(), 1000);
     }
 
     #[test]

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     adapter::{Adapter, local::Rooms},
-    engine::{Runtime, Sid},
+    engine::Runtime,
     error::{ErrorHook, Failure, FailureKind, report},
     handshake::Handshake,
     server::Core,
@@ -422,7 +422,7 @@ impl Namespace {
     /// assert!(io.of("/").socket("nobody's").is_none());
     /// ```
     pub fn socket(&self, id: impl AsRef<str>) -> Option<Socket> {
-        self.0.rooms.get(&Sid::parse_socket(id.as_ref())?)
+        self.0.rooms.get(id.as_ref())
     }
 
     /// How many sockets are connected to this namespace on this server.

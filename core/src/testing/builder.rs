@@ -212,7 +212,7 @@ impl ClientBuilder {
         ] {
             parts.headers.insert(name, HeaderValue::from_static(value));
         }
-        match service.accept_websocket(parts) {
+        match service.accept_websocket(parts).await {
             Ok((_, ticket)) => Ok((session, ticket)),
             Err(response) => Err(not_accepted(response).await),
         }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::{Method, Request, Response, request::Parts};
 use http_body_util::{BodyExt as _, Full};
 use tokio::{
@@ -72,13 +73,19 @@ pub(crate) fn ticket(io: &SocketIo, sid: Option<&str>) -> Ticket {
 /// As [`ticket`], for that query.
 pub(crate) fn ticket_for(io: &SocketIo, query: &str) -> Ticket {
     let uri = format!("/socket.io/?transport=websocket&{query}");
-    match io.service().accept_websocket(request(Method::GET, &uri, &UPGRADE)) {
+    match accept(io, request(Method::GET, &uri, &UPGRADE)) {
         Ok((response, ticket)) => {
             assert_eq!(response.status(), 101);
             ticket
         }
         Err(refusal) => panic!("the WebSocket was refused: {}", refusal.status()),
     }
+}
+
+/// What a request for a WebSocket is answered, of a server that has nothing to wait for.
+pub(crate) fn accept(io: &SocketIo, parts: Parts) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
+    let answer = io.service().accept_websocket(parts).now_or_never();
+    answer.expect("an answer at once")
 }
 
 /// A message of a WebSocket.
@@ -133,7 +140,7 @@ impl Ws {
         let line = Answer::of(line).await.body;
         let sid = line.split_once(':').expect("a handshake").0;
         let uri = format!("/socket.io/1/websocket/{sid}");
-        let accepted = service.accept_websocket(request(Method::GET, &uri, &UPGRADE));
+        let accepted = service.accept_websocket(request(Method::GET, &uri, &UPGRADE)).await;
         let (_, ticket) = accepted.unwrap_or_else(|refusal| panic!("the WebSocket was refused: {}", refusal.status()));
         let mut ws = Self::redeem(ticket, PIPE);
         assert_eq!(ws.text().await, "1::");

@@ -132,7 +132,7 @@ async fn a_client_before_1_0_counts_as_polling_until_it_has_chosen_and_its_choic
     assert_eq!(counts.changes(), reserved);
 
     let parts = request(Method::GET, &format!("/socket.io/1/websocket/{sid}"), &UPGRADE);
-    let (_, ticket) = io.service().accept_websocket(parts).expect("a WebSocket");
+    let (_, ticket) = kit::accept(&io, parts).expect("a WebSocket");
     let mut ws = Ws::redeem(ticket, 1 << 16);
     assert_eq!(ws.text().await, "1::");
     idle().await;
@@ -182,10 +182,10 @@ async fn refusals_count_by_why() {
     let mut headers = UPGRADE;
     headers[2].1 = "7";
     let parts = request(Method::GET, "/socket.io/?EIO=4&transport=websocket", &headers);
-    assert!(io.service().accept_websocket(parts).is_err());
+    assert!(kit::accept(&io, parts).is_err());
     assert_eq!(counts.changes(), ["refusals{bad_websocket} 1"]);
     let parts = request(Method::GET, "/socket.io/?EIO=4&transport=websocket&sid=none", &UPGRADE);
-    assert!(io.service().accept_websocket(parts).is_err());
+    assert!(kit::accept(&io, parts).is_err());
     assert_eq!(counts.changes(), ["refusals{session_unknown} 4"]);
     let parts = request(
         Method::GET,

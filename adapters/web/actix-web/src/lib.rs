@@ -100,7 +100,7 @@ impl Scope {
             let body = convert::request_body(payload);
             return Ok(convert::response(self.service.handle(parts, body).await));
         }
-        Ok(match self.service.accept_websocket(parts) {
+        Ok(match self.service.accept_websocket(parts).await {
             Ok((response, ticket)) => websocket::response(response, ticket, payload),
             Err(refusal) => convert::response(refusal),
         })

@@ -15,7 +15,7 @@ use http::{
 use http_body::Body;
 use tokio::sync::oneshot;
 
-use super::{Content, ResponseBody, allow_script, bad_request, payload_answer, post, session_text};
+use super::{Content, Packing, ResponseBody, allow_script, bad_request, id_taken, poll, post, session_text};
 use crate::{
     cors::Verdict,
     engine::{
@@ -24,9 +24,11 @@ use crate::{
         connection::{Connection, Request},
         driver::Life,
         generation::{Generation, Switch},
+        hooks::Answer,
         meter::Refused,
         reason::CloseReason,
-        route::{ByPath, Refusal, Wish},
+        refusal::ConnectionErrorKind,
+        route::{ByPath, Wish},
         sid::Sid,
         transport::{
             Transport,
@@ -35,7 +37,6 @@ use crate::{
             websocket::ticket::Purpose,
         },
     },
-    handshake::Handshake,
 };
 
 const TEXT: &str = "text/plain; charset=UTF-8";
@@ -72,21 +73,25 @@ impl Shared {
     {
         let dress = route.dress;
         let is_script = matches!(dress.wrapping, Wrapping::Script(_));
+        let refuse = |status, why: &str, kind: ConnectionErrorKind, parts: &Parts| {
+            self.report(&kind, parts);
+            refused(status, why, dress)
+        };
         if route.wish == Wish::Unsupported {
-            self.refuse(Refusal::UnsupportedProtocol);
             let why = "Protocol version not supported.";
-            return refused(StatusCode::INTERNAL_SERVER_ERROR, why, dress);
+            let kind = ConnectionErrorKind::UnsupportedProtocol;
+            return refuse(StatusCode::INTERNAL_SERVER_ERROR, why, kind, &parts);
         }
         if is_script && !self.config.jsonp {
-            self.refuse(Refusal::Forbidden);
-            return refused(StatusCode::FORBIDDEN, "handshake unauthorized", dress);
+            let kind = ConnectionErrorKind::TransportUnknown;
+            return refuse(StatusCode::FORBIDDEN, "handshake unauthorized", kind, &parts);
         }
         if !verdict.admits() || (is_script && !self.config.cors.admits_script(&parts)) {
-            self.refuse(Refusal::Forbidden);
-            return refused(StatusCode::FORBIDDEN, "handshake bad origin", dress);
+            let kind = ConnectionErrorKind::OriginForbidden;
+            return refuse(StatusCode::FORBIDDEN, "handshake bad origin", kind, &parts);
         }
         match route.wish {
-            Wish::Handshake | Wish::Unsupported => self.reserve(parts, route.generation, dress),
+            Wish::Handshake | Wish::Unsupported => self.reserve(parts, route.generation, dress).await,
             Wish::Leave { session } => {
                 if let Some(connection) = self.known(session.as_ref()) {
                     leave(&connection).await;
@@ -95,16 +100,16 @@ impl Shared {
             }
             Wish::Carry { session, transport } => match (transport, self.known(session.as_ref())) {
                 (None, _) => {
-                    self.refuse(Refusal::TransportUnknown);
-                    refused(StatusCode::BAD_REQUEST, "transport not supported", dress)
+                    let kind = ConnectionErrorKind::TransportUnknown;
+                    refuse(StatusCode::BAD_REQUEST, "transport not supported", kind, &parts)
                 }
                 (Some(transport), Some(connection)) => self.carry(&connection, transport, parts, body, dress).await,
                 (Some(_), None) => {
-                    self.refuse(Refusal::SessionUnknown);
-                    if parts.method == Method::GET {
-                        session_unknown(route.generation, dress)
-                    } else {
-                        bad_request()
+                    let kind = ConnectionErrorKind::SessionUnknown;
+                    self.report(&kind, &parts);
+                    match parts.method {
+                        Method::GET => session_unknown(route.generation, dress),
+                        _ => bad_request(),
                     }
                 }
             },
@@ -112,24 +117,20 @@ impl Shared {
     }
 
     /// What a WebSocket is for.
-    pub(super) fn purpose_by_path(&self, route: &ByPath, verdict: &Verdict) -> Result<Purpose, Refusal> {
+    pub(super) fn purpose_by_path(&self, route: &ByPath, parts: &Parts, verdict: &Verdict) -> Result<Purpose, ConnectionErrorKind> {
         let Wish::Carry { session, transport } = &route.wish else {
-            return Err(Refusal::BadRequest);
+            return Err(ConnectionErrorKind::TransportHandshake);
         };
         let transport = transport.filter(|transport| transport.is_websocket());
-        let transport = transport.ok_or(Refusal::TransportUnknown)?;
+        let transport = transport.ok_or(ConnectionErrorKind::TransportUnknown)?;
         if !verdict.admits() {
-            return Err(Refusal::Forbidden);
+            return Err(ConnectionErrorKind::OriginForbidden);
         }
         let Some(connection) = self.known(session.as_ref()) else {
-            self.refuse(Refusal::SessionUnknown);
+            self.report(&ConnectionErrorKind::SessionUnknown, parts);
             return Ok(Purpose::UnknownSession(route.generation));
         };
         Ok(Purpose::TakeOver(connection, transport))
-    }
-
-    fn refuse(&self, why: Refusal) {
-        self.meter.refused(Refused::Request(why));
     }
 
     /// The session of that id, if it is one whose newest request carries it.
@@ -138,11 +139,29 @@ impl Shared {
         (connection.profile().switch == Switch::Newest).then_some(connection)
     }
 
-    fn reserve(self: &Arc<Self>, mut parts: Parts, generation: Generation, dress: Dress) -> Response<ResponseBody> {
+    async fn reserve(
+        self: &Arc<Self>,
+        mut parts: Parts,
+        generation: Generation,
+        dress: Dress,
+    ) -> Response<ResponseBody> {
+        let hooks = &self.config.hooks;
         if parts.method != Method::GET {
-            self.refuse(Refusal::BadHandshakeMethod);
+            self.report(&ConnectionErrorKind::BadHandshakeMethod, &parts);
             return bad_request();
         }
+        let refuse = |kind: &ConnectionErrorKind, parts: &Parts| {
+            self.report(kind, parts);
+            match kind {
+                ConnectionErrorKind::Forbidden(why) => refused(StatusCode::FORBIDDEN, why, dress),
+                _ => refused(StatusCode::INTERNAL_SERVER_ERROR, "handshake error", dress),
+            }
+        };
+        let request = hooks.keep(&parts);
+        let (handshake, sid) = match self.let_in(&mut parts, generation).await {
+            Ok(let_in) => let_in,
+            Err(kind) => return refuse(&kind, &parts),
+        };
         let offered = self.config.offered(&Transport::IN_PATH);
         if self.is_closing() || offered.is_empty() {
             self.meter.refused(Refused::Closing);
@@ -152,15 +171,18 @@ impl Shared {
             form: dress.form,
             decodes_twice: false,
         };
-        let handshake = Handshake::new(&mut parts, generation);
-        let life = Life::reserve(self, Transport::XhrPolling, reader, handshake);
+        let Some(life) = Life::reserve(self, Transport::XhrPolling, reader, handshake, sid.clone()) else {
+            return refuse(&id_taken(), &parts);
+        };
         let names: Vec<_> = offered.iter().map(|transport| transport.as_str()).collect();
-        let answer = generation.handshake(life.connection.id(), self.config.silence_seconds(), &names.join(","));
+        let answer = generation.handshake(&sid, self.config.silence_seconds(), &names.join(","));
         self.runtime().spawn(Carrier::new(life));
-        match dress.wrapping {
+        let mut response = match dress.wrapping {
             Wrapping::Script(script) => script_answer(&script.call(&dress::string(&answer)), dress),
             Wrapping::None | Wrapping::Page => session_text(StatusCode::OK, TEXT, &answer),
-        }
+        };
+        hooks.write_headers(Answer::First(&sid), &mut response, request.as_ref());
+        response
     }
 
     async fn carry<B>(
@@ -174,17 +196,18 @@ impl Shared {
     where
         B: Body<Data: Buf>,
     {
-        match parts.method {
+        let hooks = &self.config.hooks;
+        let request = hooks.keep(&parts);
+        let mut response = match parts.method {
             Method::GET if !transport.is_websocket() => {
-                // Nothing of the request is kept while it is open.
+                let packing = Packing::of(&parts, self.config.http_compression);
+                // Nothing of the request is kept while it is open, unless a hook wants it.
                 drop((parts, body));
                 self.take_from_websocket(connection, transport);
-                if !transport.polls() {
-                    return stream_answer(connection, transport, dress);
-                }
-                match polling::poll(connection, transport, dress.form).await {
-                    Ok(payload) => payload_answer(connection.generation(), payload, dress),
-                    Err(polling::Refused) => bad_request(),
+                if transport.polls() {
+                    poll(connection, transport, dress, packing).await
+                } else {
+                    stream_answer(connection, transport, dress)
                 }
             }
             Method::POST if !connection.transport().is_websocket() => {
@@ -194,10 +217,20 @@ impl Shared {
                 }
             }
             _ => {
-                self.refuse(Refusal::BadRequest);
+                let kind = match parts.method {
+                    Method::POST => ConnectionErrorKind::TransportMismatch {
+                        previous: connection.transport(),
+                    },
+                    _ => ConnectionErrorKind::BadMethod,
+                };
+                self.report(&kind, &parts);
                 bad_request()
             }
+        };
+        if response.status() == StatusCode::OK {
+            hooks.write_headers(Answer::Further, &mut response, request.as_ref());
         }
+        response
     }
 
     /// Lets a task carry the client that a WebSocket carries now.
@@ -251,7 +284,7 @@ fn session_unknown(generation: Generation, dress: Dress) -> Response<ResponseBod
 }
 
 /// A script has no status: the page is told by an error that the script makes.
-fn refused(status: StatusCode, why: &'static str, dress: Dress) -> Response<ResponseBody> {
+fn refused(status: StatusCode, why: &str, dress: Dress) -> Response<ResponseBody> {
     match dress.wrapping {
         Wrapping::Script(script) => script_answer(&script.call(&format!("new Error({})", dress::string(why))), dress),
         Wrapping::None | Wrapping::Page => session_text(status, TEXT, why),

@@ -16,6 +16,7 @@ use crate::{
         connection::{Connection, Request},
         driver::Life,
         generation::Generation,
+        sid::Sid,
         transport::{
             Transport,
             duplex::{
@@ -50,7 +51,7 @@ pub struct Ticket {
 
 #[derive(Debug)]
 pub(crate) enum Purpose {
-    Begin(Handshake, Reader),
+    Begin(Handshake, Reader, Sid),
     Upgrade(Connection, PayloadForm),
     /// Carry the client from now on, by that transport.
     TakeOver(Connection, Transport),
@@ -80,7 +81,7 @@ impl Ticket {
     /// #     .unwrap();
     /// # let parts = request.into_parts().0;
     ///
-    /// let (_response, ticket) = io.service().accept_websocket(parts).expect("a WebSocket");
+    /// let (_response, ticket) = io.service().accept_websocket(parts).await.expect("a WebSocket");
     /// let (mut client, stream) = tokio::io::duplex(1024);
     /// tokio::spawn(ticket.drive(stream));
     /// assert_eq!(client.read_u8().await?, 0x81); // a text frame: the handshake of Engine.IO
@@ -102,7 +103,15 @@ impl Ticket {
         let Self { server, purpose } = self;
         let mut wire = Wire::new(io, Decoder::new(server.config.max_payload));
         let life = match purpose {
-            Purpose::Begin(handshake, reader) => Life::begin(&server, Transport::WebSocket, reader, handshake),
+            Purpose::Begin(handshake, reader, sid) => {
+                let life = Life::begin(&server, Transport::WebSocket, reader, handshake, sid);
+                let Some(life) = life else {
+                    // Another client was given the same id since this one was let in.
+                    wire.end(End::Refused).await;
+                    return None;
+                };
+                life
+            }
             Purpose::Upgrade(connection, form) => {
                 let upgrade = timeout(server.config.upgrade_timeout, probe(&mut wire, &connection));
                 match upgrade.await.unwrap_or(Err(End::Refused)) {

@@ -114,7 +114,16 @@ impl WebTransportTicket {
                     form: PayloadForm::Any,
                     decodes_twice: false,
                 };
-                return Ok(Life::begin(&server, Transport::WebTransport, reader, handshake));
+                let sid = match server.new_session(&handshake).await {
+                    Ok(sid) => sid,
+                    Err(kind) => {
+                        server.report(&kind, &handshake.to_parts());
+                        return Err(End::Refused);
+                    }
+                };
+                // Another client may have been given the same id since.
+                let life = Life::begin(&server, Transport::WebTransport, reader, handshake, sid);
+                return life.ok_or(End::Refused);
             }
             Greeting::Known(sid) => sid,
         };
