@@ -6,6 +6,8 @@ pub mod app;
 #[path = "../../../../core/docs/parser.rs"]
 pub mod big_integers;
 pub mod engine;
+pub mod engine_client;
+pub mod http;
 pub mod load;
 pub mod operators;
 pub mod socket;
@@ -17,6 +19,8 @@ use futures_util::future::try_join_all;
 use tower_socketio::{Generation, Service, SocketIo, parser::MsgPack};
 
 use self::big_integers::BigIntegers;
+
+const CONTRACTS: [&str; 8] = ["engine", "engine3", "engine-client", "http", "socket", "app", "load", "operators"];
 
 /// What a server under test is asked to serve on one of its ports.
 #[derive(Debug)]
@@ -53,6 +57,8 @@ impl Command {
         match (contract.as_deref(), &*parser) {
             (Some("engine"), "default") => one(engine::server(Generation::Eio4).service()),
             (Some("engine3"), "default") => one(engine::server(Generation::Eio3).service()),
+            (Some("engine-client"), "default") => one(engine_client::server().service()),
+            (Some("http"), "default") => one(http::server().service()),
             (Some("socket"), "default") => one(socket::server(SocketIo::builder()).service()),
             (Some("socket"), "msgpack") => one(socket::server(SocketIo::builder().parser(MsgPack)).service()),
             (Some("socket"), "big-integers") => one(socket::server(SocketIo::builder().parser(BigIntegers)).service()),
@@ -66,11 +72,8 @@ impl Command {
             }
             (Some("load"), "default") => one(load::server().service()),
             (Some("operators"), "default") => one(operators::server().service()),
-            (Some(known @ ("socket-client" | "engine-client")), _) => {
-                Err(format!("contract {known} needs what this server does not have yet"))
-            }
             (Some(contract), parser) => Err(format!("unknown contract {contract} with the parser {parser}")),
-            (None, _) => Err("--contract engine|engine3|socket|app|load|operators is needed".to_owned()),
+            (None, _) => Err(format!("--contract {} is needed", CONTRACTS.join("|"))),
         }
     }
 }
