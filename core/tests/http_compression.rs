@@ -8,15 +8,15 @@ use bytes::Bytes;
 use flate2::read::{GzDecoder, ZlibDecoder};
 use http::{HeaderMap, Method, Response};
 use http_body_util::{BodyExt as _, Full};
-use tower_socketio::{Cors, ResponseBody, SocketIo, SocketIoBuilder};
+use tower_socketio::{ResponseBody, SocketIo, SocketIoBuilder};
 
-use kit::{idle, request, sid_of, soon};
+use kit::{idle, request, soon};
 
 /// A message of that many bytes, with what stands around it in a payload.
 const AROUND: usize = r#"42["x",""]"#.len();
 
 fn server(builder: SocketIoBuilder) -> SocketIo {
-    builder.jsonp(true).cors(Cors::any()).build()
+    builder.jsonp(true).build()
 }
 
 async fn call(io: &SocketIo, method: Method, uri: &str, accepts: &[&str], body: &str) -> Response<ResponseBody> {
@@ -41,9 +41,12 @@ fn gunzip(bytes: &[u8]) -> String {
 /// A client in `/` of that transport's URL, to be polled.
 async fn join(io: &SocketIo, uri: &str) -> String {
     let (_, open) = read(call(io, Method::GET, uri, &[], "").await).await;
-    let session = format!("{uri}&sid={}", sid_of(std::str::from_utf8(&open).unwrap()));
-    call(io, Method::POST, &session, &[], "40").await;
-    call(io, Method::GET, &session, &[], "").await;
+    let open = String::from_utf8(open.to_vec()).expect("text").replace('\\', "");
+    let sid = open.split("\"sid\":\"").nth(1).and_then(|rest| rest.split('"').next());
+    let session = format!("{uri}&sid={}", sid.expect("a sid"));
+    let connect = if uri.contains("&j=") { "d=40" } else { "40" };
+    call(io, Method::POST, &session, &[], connect).await;
+    read(call(io, Method::GET, &session, &[], "").await).await;
     session
 }
 
