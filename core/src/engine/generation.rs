@@ -280,8 +280,9 @@ impl Generation {
     /// A packet for clients that read no bytes.
     pub(super) fn as_text(self, frame: &Frame) -> Frame {
         match self {
+            Self::V0_9 => frame.clone(),
             Self::Eio3 => eio3::as_text(frame),
-            Self::V0_9 | Self::Eio4 => frame.clone(),
+            Self::Eio4 => eio4::as_text(frame),
         }
     }
 

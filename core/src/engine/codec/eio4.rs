@@ -28,7 +28,11 @@ pub(crate) fn decode(packet: &str) -> Result<Signal<'_>, Malformed> {
         '4' => Signal::Text(data),
         '5' => Signal::Upgrade,
         '6' => Signal::Noop,
-        _ => return Err(Malformed("an unknown packet type: expected 0 to 6")),
+        'b' => STANDARD
+            .decode(data)
+            .map(|bytes| Signal::Binary(bytes.into()))
+            .map_err(|_| Malformed("a binary packet that is not base64"))?,
+        _ => return Err(Malformed("an unknown packet type: expected 0 to 6 or b")),
     })
 }
 
@@ -50,14 +54,20 @@ pub(crate) fn session(data: &str) -> Option<Cow<'_, str>> {
 /// The packet that begins at that byte of a polling payload, and where the next one does.
 pub(crate) fn decode_next(payload: &str, at: usize) -> Option<(Result<Signal<'_>, Malformed>, usize)> {
     let packet = payload.get(at..)?.split(SEPARATOR).next().unwrap_or_default();
-    let signal = match packet.strip_prefix('b') {
-        Some(base64) => STANDARD
-            .decode(base64)
-            .map(|bytes| Signal::Binary(bytes.into()))
-            .map_err(|_| Malformed("a binary packet that is not base64")),
-        None => decode(packet),
-    };
-    Some((signal, at + packet.len() + SEPARATOR.len_utf8()))
+    Some((decode(packet), at + packet.len() + SEPARATOR.len_utf8()))
+}
+
+/// A packet for a client that reads no bytes (`forceBase64`).
+pub(crate) fn as_text(frame: &Frame) -> Frame {
+    if !frame.is_binary() {
+        return frame.clone();
+    }
+    let written: Result<_, std::convert::Infallible> = Frame::write_packet(b'b', |out| {
+        out.extend_from_slice(STANDARD.encode(frame.packet()).as_bytes());
+        Ok(())
+    });
+    let Ok(((), text)) = written;
+    text
 }
 
 /// Frames as one polling payload.
@@ -127,7 +137,7 @@ mod tests {
 
     #[test]
     fn packets_are_read_as_the_protocol_document_writes_them() {
-        let table: [(&str, Result<Signal<'_>, ()>); 13] = [
+        let table: [(&str, Result<Signal<'_>, ()>); 16] = [
             ("0", Ok(Signal::Open)),
             ("1", Ok(Signal::Close)),
             ("2", Ok(Signal::Ping(""))),
@@ -138,6 +148,9 @@ mod tests {
             ("4", Ok(Signal::Text(""))),
             ("5", Ok(Signal::Upgrade)),
             ("6", Ok(Signal::Noop)),
+            ("bAQIDBA==", Ok(Signal::Binary(vec![1, 2, 3, 4].into()))),
+            ("b", Ok(Signal::Binary(vec![].into()))),
+            ("b*", Err(())),
             ("", Err(())),
             ("abc", Err(())),
             ("é4", Err(())),
@@ -200,6 +213,13 @@ mod tests {
                 [&[0x81, u8::try_from(packet.len()).unwrap()], packet.as_bytes()].concat()
             );
         }
+    }
+
+    #[test]
+    fn bytes_are_text_for_clients_that_read_none() {
+        let bytes = as_text(&Frame::binary(&[], &[1, 2, 3, 4]));
+        assert_eq!((bytes.packet(), bytes.is_binary()), (&b"bAQIDBA=="[..], false));
+        assert_eq!(as_text(&Frame::text("hello")).packet(), b"4hello");
     }
 
     proptest! {
