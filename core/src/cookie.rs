@@ -354,7 +354,12 @@ mod tests {
         }
         let last = far - Duration::from_secs(1);
         let cookie = Cookie::new("io").expires(last).with_value("abc");
-        assert!(cookie.to_str().unwrap().contains("Expires=Fri, 31 Dec 9999 23:59:59 GMT"));
+        assert!(
+            cookie
+                .to_str()
+                .unwrap()
+                .contains("Expires=Fri, 31 Dec 9999 23:59:59 GMT")
+        );
     }
 
     #[test]

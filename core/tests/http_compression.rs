@@ -102,9 +102,17 @@ async fn answers_are_compressed_from_the_threshold_on() {
         let session = join(&io, URI).await;
         io.emit("x", "a".repeat(length - AROUND)).unwrap();
         let (headers, body) = read(call(&io, Method::GET, &session, &["gzip"], "").await).await;
-        assert_eq!(headers.contains_key("content-encoding"), coding, "{threshold:?} {length}");
+        assert_eq!(
+            headers.contains_key("content-encoding"),
+            coding,
+            "{threshold:?} {length}"
+        );
         assert_eq!(headers.contains_key("vary"), coding, "{threshold:?} {length}");
-        let text = if coding { gunzip(&body) } else { String::from_utf8(body.to_vec()).unwrap() };
+        let text = if coding {
+            gunzip(&body)
+        } else {
+            String::from_utf8(body.to_vec()).unwrap()
+        };
         assert_eq!(text.len(), length);
     }
 }
@@ -141,7 +149,10 @@ async fn clients_before_1_0_have_their_polls_compressed_and_their_streams_not() 
     let sid = line.split(':').next().unwrap();
     let uri = format!("/socket.io/1/xhr-polling/{sid}");
     let (headers, body) = read(call(&io, Method::GET, &uri, &["gzip"], "").await).await;
-    assert_eq!((&headers["content-encoding"], &*gunzip(&body)), (&"gzip".parse().unwrap(), "1::"));
+    assert_eq!(
+        (&headers["content-encoding"], &*gunzip(&body)),
+        (&"gzip".parse().unwrap(), "1::")
+    );
     let uri = format!("/socket.io/1/htmlfile/{sid}");
     let response = call(&io, Method::GET, &uri, &["gzip"], "").await;
     assert!(!response.headers().contains_key("content-encoding"));

@@ -61,15 +61,17 @@ fn values<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
 
 /// Lets nobody in whose query does not say why.
 fn doorman() -> SocketIoBuilder {
-    SocketIo::builder().jsonp(true).allow_request(async |request: Handshake| {
-        tokio::time::sleep(secs(1)).await;
-        match request.query_value("why").as_deref() {
-            Some("friend") => Ok(()),
-            Some("bug") => Err(std::io::Error::other("the database is down"))?,
-            Some("panic") => panic!("the doorman fell asleep"),
-            _ => Err(Refusal::new("say \"friend\"").with_data(&1)),
-        }
-    })
+    SocketIo::builder()
+        .jsonp(true)
+        .allow_request(async |request: Handshake| {
+            tokio::time::sleep(secs(1)).await;
+            match request.query_value("why").as_deref() {
+                Some("friend") => Ok(()),
+                Some("bug") => Err(std::io::Error::other("the database is down"))?,
+                Some("panic") => panic!("the doorman fell asleep"),
+                _ => Err(Refusal::new("say \"friend\"").with_data(&1)),
+            }
+        })
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,9 +117,7 @@ async fn whom_it_wants_comes_in_and_is_not_asked_about_again() {
         })
         .build();
     let mut parts = request(Method::GET, POLLING, &[]);
-    parts
-        .extensions
-        .insert(PeerAddr(SocketAddr::from(([192, 0, 2, 1], 7))));
+    parts.extensions.insert(PeerAddr(SocketAddr::from(([192, 0, 2, 1], 7))));
     let (_, _, body) = read(handle(&io, parts, "").await).await;
     let session = format!("{POLLING}&sid={}", sid_of(&body));
     let (status, _, body) = read(handle(&io, request(Method::POST, &session, &[]), "40").await).await;
@@ -213,7 +213,12 @@ async fn the_cookie_names_the_session_on_handshakes_that_are_no_websockets() {
     }
     let (_, headers, line) = get(&io, "/socket.io/1/").await;
     let sid = line.split(':').next().expect("an id");
-    assert!(headers["set-cookie"].to_str().unwrap().starts_with(&format!("io={sid};")));
+    assert!(
+        headers["set-cookie"]
+            .to_str()
+            .unwrap()
+            .starts_with(&format!("io={sid};"))
+    );
 
     let (_, _, open_packet) = get(&io, POLLING).await;
     let session = format!("{POLLING}&sid={}", sid_of(&open_packet));
@@ -235,7 +240,10 @@ fn marking() -> SocketIo {
             headers.append("set-cookie", HeaderValue::from_static("b=2"));
             headers.insert("x-marks", HeaderValue::from_static("first"));
             let peer = request.extensions.get::<PeerAddr>();
-            assert!(peer.is_some_and(|PeerAddr(addr)| addr.port() == 7), "the whole request is shown");
+            assert!(
+                peer.is_some_and(|PeerAddr(addr)| addr.port() == 7),
+                "the whole request is shown"
+            );
         })
         .headers(|headers, request| {
             let before = headers.get("x-marks").map_or("", |marks| marks.to_str().unwrap());
@@ -250,9 +258,7 @@ fn marking() -> SocketIo {
 
 fn from_peer(method: Method, uri: &str, headers: &[(&str, &str)]) -> Parts {
     let mut parts = request(method, uri, headers);
-    parts
-        .extensions
-        .insert(PeerAddr(SocketAddr::from(([192, 0, 2, 1], 7))));
+    parts.extensions.insert(PeerAddr(SocketAddr::from(([192, 0, 2, 1], 7))));
     parts
 }
 
@@ -262,7 +268,10 @@ async fn hooks_for_headers_see_first_answers_and_all_answers_of_sessions() {
     let (_, headers, body) = read(handle(&io, from_peer(Method::GET, POLLING, &[]), "").await).await;
     assert_eq!(headers["x-marks"], "first+GET");
     let cookies = values(&headers, "set-cookie");
-    assert!(cookies[0].starts_with("io=") && cookies[1..] == ["a=1", "b=2"], "{cookies:?}");
+    assert!(
+        cookies[0].starts_with("io=") && cookies[1..] == ["a=1", "b=2"],
+        "{cookies:?}"
+    );
 
     let session = format!("{POLLING}&sid={}", sid_of(&body));
     let (_, headers, _) = read(handle(&io, from_peer(Method::POST, &session, &[]), "40").await).await;
@@ -336,7 +345,9 @@ async fn sessions_have_the_ids_that_the_application_makes() {
     assert_eq!(sid_of(&body), "acme.0");
     let session = format!("{POLLING}&sid=acme.0");
     assert_eq!(
-        read(handle(&io, request(Method::POST, &session, &[]), "40").await).await.0,
+        read(handle(&io, request(Method::POST, &session, &[]), "40").await)
+            .await
+            .0,
         200
     );
     let (_, _, connected) = get(&io, &session).await;
@@ -404,7 +415,11 @@ async fn ids_that_are_in_use_or_cannot_be_sent_refuse_the_client_and_harm_no_oth
     let mut second = Ws::redeem(tickets.pop().unwrap(), 1 << 20);
     assert_eq!(sid_of(&second.text().await), "late");
     let mut first = Ws::redeem(tickets.pop().unwrap(), 1 << 20);
-    assert_eq!(first.end().await, [], "two were let in under one id: the slower one is closed");
+    assert_eq!(
+        first.end().await,
+        [],
+        "two were let in under one id: the slower one is closed"
+    );
 
     let session = format!("{POLLING}&sid=twin");
     let (status, ..) = read(handle(&io, request(Method::POST, &session, &[]), "40").await).await;
@@ -469,10 +484,16 @@ async fn every_refusal_is_reported_with_the_reference_servers_code_message_and_c
     let upgrades = [
         (WEBSOCKET.to_owned() + "&deny=no", r#"4 no {"message":"no"}"#),
         (format!("{WEBSOCKET}&sid=abc"), r#"1 Session ID unknown {"sid":"abc"}"#),
-        (POLLING.to_owned(), r#"3 Bad request {"name":"TRANSPORT_HANDSHAKE_ERROR"}"#),
+        (
+            POLLING.to_owned(),
+            r#"3 Bad request {"name":"TRANSPORT_HANDSHAKE_ERROR"}"#,
+        ),
     ];
     for (uri, told) in upgrades {
-        let opened = io.service().accept_websocket(from_peer(Method::GET, &uri, &UPGRADE)).await;
+        let opened = io
+            .service()
+            .accept_websocket(from_peer(Method::GET, &uri, &UPGRADE))
+            .await;
         assert_eq!(refusal(opened).await.0, 400);
         assert_eq!(log.take(), [format!("GET {told}")], "{uri}");
     }
@@ -497,12 +518,24 @@ async fn refusals_of_clients_before_1_0_are_reported_too() {
         .build();
     let unknown = Sid::random();
     for (method, uri, told) in [
-        (Method::GET, "/socket.io/2/".to_owned(), "5 Unsupported protocol version"),
+        (
+            Method::GET,
+            "/socket.io/2/".to_owned(),
+            "5 Unsupported protocol version",
+        ),
         (Method::GET, "/socket.io/1/?jsonp=0".to_owned(), "0 Transport unknown"),
         (Method::GET, "/socket.io/1/?deny=1".to_owned(), "4 no"),
         (Method::POST, "/socket.io/1/".to_owned(), "2 Bad handshake method"),
-        (Method::GET, format!("/socket.io/1/xhr-polling/{unknown}"), "1 Session ID unknown"),
-        (Method::GET, format!("/socket.io/1/avian/{unknown}"), "0 Transport unknown"),
+        (
+            Method::GET,
+            format!("/socket.io/1/xhr-polling/{unknown}"),
+            "1 Session ID unknown",
+        ),
+        (
+            Method::GET,
+            format!("/socket.io/1/avian/{unknown}"),
+            "0 Transport unknown",
+        ),
     ] {
         handle(&io, request(method, &uri, &[]), "").await;
         assert_eq!(log.take(), [told], "{uri}");

@@ -246,11 +246,7 @@ impl Shared {
     }
 
     /// Asks the application whether a client may come in, and for the id of its session.
-    async fn let_in(
-        &self,
-        parts: &mut Parts,
-        generation: Generation,
-    ) -> Result<(Handshake, Sid), ConnectionErrorKind> {
+    async fn let_in(&self, parts: &mut Parts, generation: Generation) -> Result<(Handshake, Sid), ConnectionErrorKind> {
         let handshake = Handshake::new(parts, generation);
         match self.new_session(&handshake).await {
             Ok(sid) => Ok((handshake, sid)),
@@ -287,7 +283,9 @@ impl Shared {
             Ok(None) => return Err(self.refuse_upgrade(&ConnectionErrorKind::TransportHandshake, parts)),
             Err(refusal) => {
                 self.meter.refused(Refused::BadWebSocket);
-                self.config.hooks.report(&ConnectionErrorKind::TransportHandshake, parts);
+                self.config
+                    .hooks
+                    .report(&ConnectionErrorKind::TransportHandshake, parts);
                 let mut response = refused_upgrade(&refusal.to_string());
                 response.headers_mut().extend(refusal.response().headers().clone());
                 return Err(response);
@@ -351,7 +349,11 @@ impl Shared {
             _ => StatusCode::BAD_REQUEST,
         };
         let message = serde_json::Value::from(kind.message());
-        session_text(status, "application/json", &format!(r#"{{"code":{code},"message":{message}}}"#))
+        session_text(
+            status,
+            "application/json",
+            &format!(r#"{{"code":{code},"message":{message}}}"#),
+        )
     }
 
     fn refuse_upgrade(&self, kind: &ConnectionErrorKind, parts: &Parts) -> Response<ResponseBody> {
@@ -409,12 +411,7 @@ fn admit(route: &ByQuery, verdict: &Verdict) -> Result<Generation, ConnectionErr
     route.generation.ok_or(ConnectionErrorKind::UnsupportedProtocol)
 }
 
-async fn poll(
-    connection: &Connection,
-    transport: Transport,
-    dress: Dress,
-    packing: Packing,
-) -> Response<ResponseBody> {
+async fn poll(connection: &Connection, transport: Transport, dress: Dress, packing: Packing) -> Response<ResponseBody> {
     match polling::poll(connection, transport, dress.form).await {
         Ok(payload) => payload_answer(connection.generation(), payload, dress, packing),
         Err(polling::Refused) => bad_request(),

@@ -137,7 +137,9 @@ impl ConnectionError<'_> {
             Kind::BadMethod => json!({ "name": "BAD_METHOD", "method": self.request.method.as_str() }),
             Kind::InvalidOrigin => {
                 let origins = self.request.headers.get_all(ORIGIN).iter();
-                let origins: Vec<_> = origins.map(|origin| String::from_utf8_lossy(origin.as_bytes())).collect();
+                let origins: Vec<_> = origins
+                    .map(|origin| String::from_utf8_lossy(origin.as_bytes()))
+                    .collect();
                 json!({ "name": "INVALID_ORIGIN", "origin": origins.join(", ") })
             }
             Kind::TransportMismatch { previous } => json!({

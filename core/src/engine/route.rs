@@ -330,7 +330,10 @@ mod tests {
 
     #[test]
     fn jsonp_is_refused_unless_allowed_and_its_index_is_a_number() {
-        assert_eq!(read("EIO=3&transport=polling&j=0"), Err(ConnectionErrorKind::TransportUnknown));
+        assert_eq!(
+            read("EIO=3&transport=polling&j=0"),
+            Err(ConnectionErrorKind::TransportUnknown)
+        );
         let script = |index| Dress {
             form: PayloadForm::Text,
             wrapping: Wrapping::Script(Script {
@@ -382,7 +385,10 @@ mod tests {
             generations: vec![Generation::Eio4],
             ..EngineConfig::default()
         };
-        assert_eq!(Route::read("/1/", None, &only), Err(ConnectionErrorKind::TransportUnknown));
+        assert_eq!(
+            Route::read("/1/", None, &only),
+            Err(ConnectionErrorKind::TransportUnknown)
+        );
     }
 
     #[test]

@@ -208,7 +208,17 @@ mod tests {
             assert_eq!(Sid::parse(text).unwrap(), *text);
         }
         let too_long = "x".repeat(LONGEST + 1);
-        for text in ["", "aaaaaaaaaaaaaaaaaaa/", "a b", "a;b", "a:b", "\"", "/chat#a", "ééééé", &too_long] {
+        for text in [
+            "",
+            "aaaaaaaaaaaaaaaaaaa/",
+            "a b",
+            "a;b",
+            "a:b",
+            "\"",
+            "/chat#a",
+            "ééééé",
+            &too_long,
+        ] {
             assert_eq!(Sid::parse(text), None, "{text}");
         }
     }
@@ -238,7 +248,9 @@ mod tests {
 
     #[test]
     fn an_ids_hash_depends_on_all_that_its_maker_may_vary() {
-        let words: std::collections::HashSet<_> = (0..1000).map(|n| Sid::parse(&format!("{n}.node")).unwrap().hash_word()).collect();
+        let words: std::collections::HashSet<_> = (0..1000)
+            .map(|n| Sid::parse(&format!("{n}.node")).unwrap().hash_word())
+            .collect();
         assert_eq!(words.len(), 1000);
     }
 

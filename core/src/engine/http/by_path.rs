@@ -117,7 +117,12 @@ impl Shared {
     }
 
     /// What a WebSocket is for.
-    pub(super) fn purpose_by_path(&self, route: &ByPath, parts: &Parts, verdict: &Verdict) -> Result<Purpose, ConnectionErrorKind> {
+    pub(super) fn purpose_by_path(
+        &self,
+        route: &ByPath,
+        parts: &Parts,
+        verdict: &Verdict,
+    ) -> Result<Purpose, ConnectionErrorKind> {
         let Wish::Carry { session, transport } = &route.wish else {
             return Err(ConnectionErrorKind::TransportHandshake);
         };

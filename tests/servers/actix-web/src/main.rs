@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use actix_web::{App, HttpServer};
+use actix_web::{App, HttpServer, web};
 use contracts::Command;
 
 #[actix_web::main]
@@ -10,8 +10,11 @@ async fn main() -> ExitCode {
     contracts::run(serve).await
 }
 
-async fn serve(Command { service, port }: Command) -> io::Result<()> {
+async fn serve(Command { service, port, prefix }: Command) -> io::Result<()> {
     let listener = contracts::listen(&service, port)?;
-    let app = move || App::new().service(actix_socketio::scope(service.clone()));
+    let app = move || {
+        let endpoint = actix_socketio::scope(service.clone());
+        App::new().service(web::scope(&prefix).service(endpoint))
+    };
     HttpServer::new(app).workers(2).listen(listener)?.run().await
 }

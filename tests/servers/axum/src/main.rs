@@ -11,8 +11,11 @@ async fn main() -> ExitCode {
     contracts::run(serve).await
 }
 
-async fn serve(Command { service, port }: Command) -> io::Result<()> {
+async fn serve(Command { service, port, prefix }: Command) -> io::Result<()> {
     let listener = TcpListener::from_std(contracts::listen(&service, port)?)?;
-    let app: Router = axum_socketio::mount(service);
+    let mut app: Router = axum_socketio::mount(service);
+    if !prefix.is_empty() {
+        app = Router::new().nest(&prefix, app);
+    }
     axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
 }

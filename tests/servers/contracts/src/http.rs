@@ -23,20 +23,25 @@ pub fn server() -> SocketIo {
         .cors(Cors::any().credentials(true))
         .cookie(Cookie::new("sticky").max_age(Duration::from_secs(60)))
         .generate_id(|_| format!("node7.{}", Sid::random()))
-        .allow_request(async |request: Handshake| match request.query_value("token").as_deref() {
-            Some("wrong") => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                Err(Refusal::new("ask for a \"token\" first"))
-            }
-            _ => Ok(()),
-        })
+        .allow_request(
+            async |request: Handshake| match request.query_value("token").as_deref() {
+                Some("wrong") => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    Err(Refusal::new("ask for a \"token\" first"))
+                }
+                _ => Ok(()),
+            },
+        )
         .initial_headers(|headers, _| {
             headers.append("set-cookie", HeaderValue::from_static("first=1; Path=/"));
             headers.append("set-cookie", HeaderValue::from_static("second=2; Path=/"));
         })
         .headers(|headers, request| {
             let method = request.method.as_str();
-            headers.insert("x-answer-to", HeaderValue::from_str(method).expect("a method is a token"));
+            headers.insert(
+                "x-answer-to",
+                HeaderValue::from_str(method).expect("a method is a token"),
+            );
         })
         .on_connection_error(move |error| {
             let query = error.request.uri.query().unwrap_or_default();
@@ -54,10 +59,16 @@ pub fn server() -> SocketIo {
         .on("text", async |socket: Socket, Data(length): Data<usize>| {
             socket.emit("text", "a".repeat(length))
         })
-        .on("refused", async |Data(name): Data<String>, State(refused): State<Refused>| {
-            let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
-            let told: Vec<_> = refused.extract_if(.., |(of, _)| *of == name).map(|(_, told)| told).collect();
-            Ack(told)
-        });
+        .on(
+            "refused",
+            async |Data(name): Data<String>, State(refused): State<Refused>| {
+                let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
+                let told: Vec<_> = refused
+                    .extract_if(.., |(of, _)| *of == name)
+                    .map(|(_, told)| told)
+                    .collect();
+                Ack(told)
+            },
+        );
     io
 }

@@ -20,7 +20,16 @@ use tower_socketio::{Generation, Service, SocketIo, parser::MsgPack};
 
 use self::big_integers::BigIntegers;
 
-const CONTRACTS: [&str; 8] = ["engine", "engine3", "engine-client", "http", "socket", "app", "load", "operators"];
+const CONTRACTS: [&str; 8] = [
+    "engine",
+    "engine3",
+    "engine-client",
+    "http",
+    "socket",
+    "app",
+    "load",
+    "operators",
+];
 
 /// What a server under test is asked to serve on one of its ports.
 #[derive(Debug)]
@@ -29,11 +38,18 @@ pub struct Command {
     pub service: Service,
     /// The port to listen on; 0 for any.
     pub port: u16,
+    /// What stands before its path: `/api`, or nothing.
+    pub prefix: String,
 }
 
 impl Command {
-    /// Reads `--contract NAME --port N --parser NAME`; `PORT` in the environment is the default port. The contract
-    /// `app` has a second port, that of clients with the msgpack parser.
+    fn new(service: Service, port: u16) -> Self {
+        let prefix = env::var("PREFIX").unwrap_or_default();
+        Self { service, port, prefix }
+    }
+
+    /// Reads `--contract NAME --port N --parser NAME`; `PORT` in the environment is the default port, and `PREFIX` the
+    /// prefix. The contract `app` has a second port, that of clients with the msgpack parser.
     ///
     /// # Errors
     /// A sentence that says what is wrong with the command line.
@@ -53,7 +69,7 @@ impl Command {
         }
         let port = port.unwrap_or_else(|| "0".to_owned());
         let port = port.parse().map_err(|_| format!("{port} is no port"))?;
-        let one = |service| Ok(vec![Self { service, port }]);
+        let one = |service| Ok(vec![Self::new(service, port)]);
         match (contract.as_deref(), &*parser) {
             (Some("engine"), "default") => one(engine::server(Generation::Eio4).service()),
             (Some("engine3"), "default") => one(engine::server(Generation::Eio3).service()),
@@ -66,7 +82,7 @@ impl Command {
                 let mut commands = one(app::server(SocketIo::builder()).service())?;
                 if let Some(port) = msgpack_port(port)? {
                     let service = app::server(SocketIo::builder().parser(MsgPack)).service();
-                    commands.push(Self { service, port });
+                    commands.push(Self::new(service, port));
                 }
                 Ok(commands)
             }
