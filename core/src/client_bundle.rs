@@ -1,7 +1,7 @@
 //! The official browser client, served from the server's own path (`/socket.io/socket.io.min.js`).
 //!
 //! Owns the files, read once at start-up from a `dist` directory of the npm package, and the
-//! answers to requests for them: types, entity tags, `304`. Only the eight names that the package
+//! answers to requests for them: types, entity tags, `304`, compression. Only the eight names that the package
 //! ships are ever looked up, so no request names a path on the disk.
 //!
 //! Never touches the disk after start-up, and never decides about origins: see `cors`.
@@ -11,10 +11,14 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use bytes::Bytes;
+use flate2::Compression;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+
+use crate::compression::{self, Coding};
 
 /// Why the browser client cannot be served from a directory.
 ///
@@ -70,7 +74,8 @@ impl Error for ClientBundleError {
     }
 }
 
-/// The client's files in memory: about 1.2 MB for version 4.8 with its source maps.
+/// The client's files in memory: about 1.2 MB for version 4.8 with its source maps, and 400 KB for each
+/// coding that was asked for.
 pub(crate) struct ClientBundle {
     files: Vec<File>,
 }
@@ -80,6 +85,19 @@ struct File {
     content_type: HeaderValue,
     etag: HeaderValue,
     content: Bytes,
+    /// By coding, made when first asked for.
+    packed: [OnceLock<Bytes>; 2],
+}
+
+impl File {
+    fn content(&self, coding: Option<Coding>) -> Bytes {
+        let Some(coding) = coding else {
+            return self.content.clone();
+        };
+        let packed = &self.packed[coding as usize];
+        let pack = || coding.compress(&self.content, Compression::default()).into();
+        packed.get_or_init(pack).clone()
+    }
 }
 
 impl ClientBundle {
@@ -95,6 +113,7 @@ impl ClientBundle {
                     content_type: content_type(name),
                     etag: etag(version.as_deref(), &content),
                     content: content.into(),
+                    packed: Default::default(),
                 }),
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
                 Err(source) => return Err(ClientBundleError::Unreadable { path, source }),
@@ -124,13 +143,17 @@ impl ClientBundle {
         answer.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=0"));
         answer.insert(ETAG, file.etag.clone());
         if names_etag(headers, &file.etag) {
+            compression::write_headers(None, answer);
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return Some(response);
         }
+        let coding = Coding::accepted(headers);
+        let content = file.content(coding);
+        compression::write_headers(coding, answer);
         answer.insert(CONTENT_TYPE, file.content_type.clone());
-        answer.insert(CONTENT_LENGTH, file.content.len().into());
+        answer.insert(CONTENT_LENGTH, content.len().into());
         if method == Method::GET {
-            *response.body_mut() = file.content.clone();
+            *response.body_mut() = content;
         }
         Some(response)
     }
@@ -162,7 +185,7 @@ fn content_type(name: &str) -> HeaderValue {
     })
 }
 
-/// `"<version>-<hash>"`. The hash is there even when the version is known: a patched or rebuilt
+/// `W/"<version>-<hash>"`: weak, since it stands for the compressed file too. The hash is there even when the version is known: a patched or rebuilt
 /// client, or another file of the same version, must never be taken for the one that a browser
 /// holds.
 fn etag(version: Option<&str>, content: &[u8]) -> HeaderValue {
@@ -172,8 +195,8 @@ fn etag(version: Option<&str>, content: &[u8]) -> HeaderValue {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     let tag = match version {
-        Some(version) => format!("\"{version}-{hash:016x}\""),
-        None => format!("\"{hash:016x}\""),
+        Some(version) => format!("W/\"{version}-{hash:016x}\""),
+        None => format!("W/\"{hash:016x}\""),
     };
     HeaderValue::try_from(tag).unwrap_or_else(|_| unreachable!("a tag is made of letters, digits and a few marks"))
 }
@@ -202,13 +225,16 @@ fn first_string<'a>(json: &'a str, key: &str) -> Option<&'a str> {
 
 /// Whether `If-None-Match` names `etag`, weakly or not, in a list, or by `*`.
 fn names_etag(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    fn strong(tag: &[u8]) -> &[u8] {
+        tag.strip_prefix(b"W/").unwrap_or(tag)
+    }
     headers
         .get_all(IF_NONE_MATCH)
         .iter()
         .flat_map(|line| line.as_bytes().split(|&byte| byte == b','))
         .any(|tag| {
             let tag = tag.trim_ascii();
-            tag == b"*" || tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes()
+            tag == b"*" || strong(tag) == strong(etag.as_bytes())
         })
 }
 
@@ -320,6 +346,31 @@ mod tests {
     }
 
     #[test]
+    fn files_are_compressed_for_those_who_accept_it() {
+        let script = "let io = 1;\n".repeat(1000);
+        let bundle = Package::new(&[("dist/socket.io.js", &script)]).load().unwrap();
+        let tag = etag_of(&bundle, "socket.io.js");
+        for (accepts, coding) in [
+            ("gzip, deflate, br", Some(Coding::Gzip)),
+            ("deflate", Some(Coding::Zlib)),
+            ("br", None),
+        ] {
+            let headers = HeaderMap::from_iter([(http::header::ACCEPT_ENCODING, accepts.parse().unwrap())]);
+            let response = bundle.respond("socket.io.js", &Method::GET, &headers).unwrap();
+            let expected = match coding {
+                Some(coding) => coding.compress(script.as_bytes(), Compression::default()),
+                None => script.clone().into_bytes(),
+            };
+            assert_eq!(response.body(), &expected, "{accepts}");
+            let told = response.headers();
+            assert_eq!(told.get("content-encoding").is_some(), coding.is_some(), "{accepts}");
+            assert_eq!(told["vary"], "Accept-Encoding");
+            assert_eq!(told[CONTENT_LENGTH], expected.len().to_string());
+            assert_eq!(told[ETAG], tag);
+        }
+    }
+
+    #[test]
     fn other_methods_are_told_which_ones_work() {
         let bundle = Package::new(&[SCRIPT]).load().unwrap();
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::OPTIONS] {
@@ -334,17 +385,17 @@ mod tests {
     fn a_browser_that_holds_the_file_is_answered_304() {
         let bundle = Package::new(&[SCRIPT, PACKAGE]).load().unwrap();
         let tag = etag_of(&bundle, "socket.io.min.js");
-        let weak = format!("W/{tag}");
-        let list = format!("\"a\", {weak},\"b\"");
+        let strong = tag.strip_prefix("W/").expect("a weak tag").to_owned();
+        let list = format!("\"a\", {tag},\"b\"");
         #[rustfmt::skip]
         let cases: &[(&[&[u8]], bool)] = &[
             (&[tag.as_bytes()], true),
-            (&[weak.as_bytes()], true),
+            (&[strong.as_bytes()], true),
             (&[b"*"], true),
             (&[list.as_bytes()], true),
             (&[b"\"a\"", tag.as_bytes()], true),
             (&[b"\"4.8.4\""], false),
-            (&[&tag.as_bytes()[1..tag.len() - 1]], false),
+            (&[&strong.as_bytes()[1..strong.len() - 1]], false),
             (&[b"\xff\xfe,,"], false),
             (&[b""], false),
             (&[], false),
@@ -369,7 +420,7 @@ mod tests {
             &Package::new(&[(SCRIPT.0, "let io2;"), PACKAGE]).load().unwrap(),
             "socket.io.min.js",
         );
-        assert!(one.starts_with("\"4.8.4-") && one.ends_with('"'), "{one}");
+        assert!(one.starts_with("W/\"4.8.4-") && one.ends_with('"'), "{one}");
         assert_eq!(one, same);
         assert_ne!(one, patched);
     }
@@ -388,8 +439,8 @@ mod tests {
                 &Package::new(&[SCRIPT, ("package.json", package)]).load().unwrap(),
                 "socket.io.min.js",
             );
-            // Two quotes and 64 bits in hexadecimal.
-            assert_eq!(tag.len(), 18, "{tag} for {package}");
+            // `W/`, two quotes and 64 bits in hexadecimal.
+            assert_eq!(tag.len(), 20, "{tag} for {package}");
         }
     }
 
@@ -429,6 +480,7 @@ mod tests {
                     content_type: content_type(NAMES[0]),
                     etag: etag(None, b""),
                     content: Bytes::new(),
+                    packed: Default::default(),
                 }],
             };
             let mut headers = HeaderMap::new();

@@ -4,8 +4,9 @@ use std::io::Write as _;
 
 use flate2::{Compression, write::GzEncoder, write::ZlibEncoder};
 use http::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderValue, Method,
     header::{ACCEPT_ENCODING, CONTENT_ENCODING, VARY},
+    request::Parts,
 };
 
 /// A way to compress that clients and this server know.
@@ -48,6 +49,24 @@ impl Coding {
             }
         };
         packed.unwrap_or_else(|_| unreachable!("writing to memory does not fail"))
+    }
+}
+
+/// Whether and how a poll's answer is compressed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Packing {
+    pub(crate) from_bytes: Option<usize>,
+    pub(crate) coding: Option<Coding>,
+}
+
+impl Packing {
+    pub(crate) fn of(parts: &Parts, from_bytes: Option<usize>) -> Self {
+        let is_poll = parts.method == Method::GET;
+        let from_bytes = from_bytes.filter(|_| is_poll);
+        Self {
+            from_bytes,
+            coding: from_bytes.and_then(|_| Coding::accepted(&parts.headers)),
+        }
     }
 }
 

@@ -103,13 +103,12 @@ impl Hooks {
     pub(super) fn report(&self, kind: &ConnectionErrorKind, request: &Parts) {
         let kind = kind.clone();
         let error = ConnectionError { request, kind };
-        match &self.on_connection_error {
-            Some(hook) => {
-                if catch_unwind(AssertUnwindSafe(|| hook(&error))).is_err() {
-                    tracing::error!("an on_connection_error hook panicked");
-                }
-            }
-            None => tracing::debug!("refused a request: {error}"),
+        let Some(hook) = &self.on_connection_error else {
+            tracing::debug!("refused a request: {error}");
+            return;
+        };
+        if catch_unwind(AssertUnwindSafe(|| hook(&error))).is_err() {
+            tracing::error!("an on_connection_error hook panicked");
         }
     }
 }

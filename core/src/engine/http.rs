@@ -18,11 +18,10 @@ use http::{
 };
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
-use hyper::ext::Protocol;
 
 use super::{
     Engine, Shared,
-    codec::{Posted, Reader},
+    codec::Posted,
     connection::Connection,
     driver::Life,
     generation::Generation,
@@ -37,21 +36,21 @@ use super::{
         dress::{Dress, Wrapping},
         polling::{self, Carrier, Payload},
         stream,
-        websocket::{
-            handshake::{self, Opening},
-            ticket::{Purpose, Ticket},
-        },
+        websocket::ticket::Ticket,
         webtransport::ticket::WebTransportTicket,
     },
 };
 use crate::{
-    compression::{self, Coding},
+    compression::{self, Packing},
     cors::Verdict,
     handshake::Handshake,
 };
 
 mod by_path;
 pub(crate) mod settings;
+mod upgrade;
+
+pub(crate) use self::upgrade::asks_for_websocket;
 
 /// The body of a response: a few bytes, or the answer to a poll. An answer that is dropped before it
 /// was read ends the client's session, since its messages are lost.
@@ -268,64 +267,6 @@ impl Shared {
         }
     }
 
-    async fn accept(
-        self: &Arc<Self>,
-        tail: &str,
-        parts: &mut Parts,
-        verdict: &Verdict,
-    ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
-        let purpose = match self.purpose(tail, parts, verdict) {
-            Ok(purpose) => purpose,
-            Err(kind) => return Err(self.refuse_upgrade(&kind, parts)),
-        };
-        let opening = match Opening::read(parts, is_extended_connect(parts)) {
-            Ok(Some(opening)) => opening,
-            Ok(None) => return Err(self.refuse_upgrade(&ConnectionErrorKind::TransportHandshake, parts)),
-            Err(refusal) => {
-                self.meter.refused(Refused::BadWebSocket);
-                self.config
-                    .hooks
-                    .report(&ConnectionErrorKind::TransportHandshake, parts);
-                let mut response = refused_upgrade(&refusal.to_string());
-                response.headers_mut().extend(refusal.response().headers().clone());
-                return Err(response);
-            }
-        };
-        let request = self.config.hooks.keep(parts);
-        let (purpose, answer) = match purpose {
-            Found::New(generation, reader) => match self.let_in(parts, generation).await {
-                Ok((handshake, sid)) => (Purpose::Begin(handshake, reader, sid), Answer::FirstOfWebSocket),
-                Err(kind) => return Err(self.refuse_upgrade(&kind, parts)),
-            },
-            Found::Session(purpose) => (purpose, Answer::Further),
-        };
-        if self.is_closing() {
-            self.meter.refused(Refused::Closing);
-            return Err(unavailable());
-        }
-        let server = self.clone();
-        let mut response = opening.response().map(|()| ResponseBody::default());
-        let hooks = &self.config.hooks;
-        hooks.write_headers(answer, &mut response, request.as_ref());
-        Ok((response, Ticket { server, purpose }))
-    }
-
-    fn purpose(&self, tail: &str, parts: &Parts, verdict: &Verdict) -> Result<Found, ConnectionErrorKind> {
-        let route = match Route::read(tail, parts.uri.query(), &self.config)? {
-            Route::ByPath(route) => return self.purpose_by_path(&route, parts, verdict).map(Found::Session),
-            Route::ByQuery(route) => route,
-        };
-        check_origin(verdict)?;
-        if route.transport != Transport::WebSocket {
-            return Err(ConnectionErrorKind::TransportHandshake);
-        }
-        match self.session(&route)? {
-            Some(connection) if verdict.admits() => Ok(Found::Session(Purpose::Upgrade(connection, route.dress.form))),
-            Some(_) => Err(ConnectionErrorKind::OriginForbidden),
-            None => admit(&route, verdict).map(|generation| Found::New(generation, route.reader)),
-        }
-    }
-
     /// The session that a request names, `None` for a handshake.
     fn session(&self, route: &ByQuery) -> Result<Option<Connection>, ConnectionErrorKind> {
         let connection = match &route.session {
@@ -356,11 +297,6 @@ impl Shared {
         )
     }
 
-    fn refuse_upgrade(&self, kind: &ConnectionErrorKind, parts: &Parts) -> Response<ResponseBody> {
-        self.report(kind, parts);
-        refused_upgrade(kind.message())
-    }
-
     /// A request was refused: counts it, and tells the application.
     pub(in crate::engine) fn report(&self, kind: &ConnectionErrorKind, parts: &Parts) {
         self.meter.refused(Refused::Request { code: kind.code() });
@@ -370,30 +306,6 @@ impl Shared {
 
 fn id_taken() -> ConnectionErrorKind {
     ConnectionErrorKind::IdGeneration("the id is in use".to_owned())
-}
-
-/// Whether and how a poll's answer is compressed.
-#[derive(Debug, Clone, Copy)]
-struct Packing {
-    from_bytes: Option<usize>,
-    coding: Option<Coding>,
-}
-
-impl Packing {
-    fn of(parts: &Parts, from_bytes: Option<usize>) -> Self {
-        let is_poll = parts.method == Method::GET;
-        let from_bytes = from_bytes.filter(|_| is_poll);
-        Self {
-            from_bytes,
-            coding: from_bytes.and_then(|_| Coding::accepted(&parts.headers)),
-        }
-    }
-}
-
-/// What a WebSocket is for.
-enum Found {
-    New(Generation, Reader),
-    Session(Purpose),
 }
 
 fn check_origin(verdict: &Verdict) -> Result<(), ConnectionErrorKind> {
@@ -563,19 +475,6 @@ fn session_text(status: StatusCode, content_type: &'static str, text: &str) -> R
     session_answer(status, Some(content_type), text.len(), body)
 }
 
-/// Whether a request wants to become a WebSocket, by HTTP/1.1 or by HTTP/2 (RFC 8441).
-pub(crate) fn asks_for_websocket(parts: &Parts) -> bool {
-    handshake::asks(parts, is_extended_connect(parts))
-}
-
-fn is_extended_connect(parts: &Parts) -> bool {
-    parts.method == Method::CONNECT
-        && parts
-            .extensions
-            .get::<Protocol>()
-            .is_some_and(|protocol| protocol.as_str() == "websocket")
-}
-
 fn too_large() -> Response<ResponseBody> {
     session_answer(StatusCode::PAYLOAD_TOO_LARGE, None, 0, ResponseBody::default())
 }
@@ -583,10 +482,6 @@ fn too_large() -> Response<ResponseBody> {
 /// A request that breaks the rules of its session.
 fn bad_request() -> Response<ResponseBody> {
     session_answer(StatusCode::BAD_REQUEST, None, 0, ResponseBody::default())
-}
-
-fn refused_upgrade(message: &str) -> Response<ResponseBody> {
-    session_text(StatusCode::BAD_REQUEST, "text/html", message)
 }
 
 fn unavailable() -> Response<ResponseBody> {

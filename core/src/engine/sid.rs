@@ -163,14 +163,12 @@ impl indexmap::Equivalent<Sid> for MaybeSid<'_> {
 /// Of an id of the usual length, which is random, some of its characters; of others a hash.
 fn hash_word(text: &str) -> u64 {
     let own = text.rsplit('#').next().unwrap_or(text).as_bytes();
-    match (own.len(), own.first_chunk(), own.last_chunk()) {
-        (LENGTH, Some(first), Some(last)) => u64::from_le_bytes(*first).rotate_left(32) ^ u64::from_le_bytes(*last),
-        _ => {
-            let mut hasher = hash::DefaultHasher::new();
-            hash::Hasher::write(&mut hasher, text.as_bytes());
-            hash::Hasher::finish(&hasher)
-        }
+    if let (LENGTH, Some(first), Some(last)) = (own.len(), own.first_chunk(), own.last_chunk()) {
+        return u64::from_le_bytes(*first).rotate_left(32) ^ u64::from_le_bytes(*last);
     }
+    let mut hasher = hash::DefaultHasher::new();
+    hash::Hasher::write(&mut hasher, text.as_bytes());
+    hash::Hasher::finish(&hasher)
 }
 
 /// Hashes ids by the randomness they are made of.
