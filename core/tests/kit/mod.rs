@@ -135,12 +135,12 @@ impl Ws {
 
     /// A client of before 1.0 that was greeted.
     pub(crate) async fn open_v0_9(io: &SocketIo) -> Self {
-        let (service, reserve) = (io.service(), request(Method::GET, "/socket.io/1/?t=1", &[]));
-        let line = soon("a handshake", service.handle(reserve, Full::<Bytes>::default())).await;
+        let reserve = request(Method::GET, "/socket.io/1/?t=1", &[]);
+        let line = soon("a handshake", io.service().handle(reserve, Full::<Bytes>::default())).await;
         let line = Answer::of(line).await.body;
         let sid = line.split_once(':').expect("a handshake").0;
         let uri = format!("/socket.io/1/websocket/{sid}");
-        let accepted = service.accept_websocket(request(Method::GET, &uri, &UPGRADE)).await;
+        let accepted = accept(io, request(Method::GET, &uri, &UPGRADE));
         let (_, ticket) = accepted.unwrap_or_else(|refusal| panic!("the WebSocket was refused: {}", refusal.status()));
         let mut ws = Self::redeem(ticket, PIPE);
         assert_eq!(ws.text().await, "1::");
