@@ -1,5 +1,5 @@
 //! How a server's packets look on the wire: the default parser's text needs nothing of this module;
-//! [`MsgPack`](crate::parser::MsgPack) is that of the package `socket.io-msgpack-parser`, and [`Parser`] is for one's
+//! [`MsgPack`] is that of the package `socket.io-msgpack-parser`, and [`Parser`] is for one's
 //! own.
 //!
 //! A server has one parser for all of its clients, given to
