@@ -116,13 +116,16 @@ describeServers('a page over WebTransport', { contract: 'app', env }, (server) =
       const socket = open(transports);
       await heard(socket, 'welcome');
       const ticks = [];
+      const echoes = [];
       socket.on('tick', (n) => ticks.push(n));
+      socket.on('echo', (text) => echoes.push(text.length));
       socket.emit('burst', 500, 0);
+      socket.emit('echo', 'x'.repeat(900_000));
       socket.emit('close-me');
       const [reason] = await heard(socket, 'disconnect');
-      return { ticks: ticks.length, reason };
+      return { ticks: ticks.length, echoes, reason };
     }, DIRECT);
-    assert.deepEqual(seen, { ticks: 500, reason: 'transport close' });
+    assert.deepEqual(seen, { ticks: 500, echoes: [900_000], reason: 'transport close' });
   });
 
   for (const [how, leave] of Object.entries({
