@@ -48,7 +48,7 @@
 //! | `socketio_connections_closed_total` | counter | `reason` | clients that have gone, as [`CloseReason`](crate::CloseReason) names it |
 //! | `socketio_refusals_total` | counter | `reason` | requests refused, below |
 //! | `socketio_upgrades_total` | counter | `generation`, `transport` | changes of transport, to that one |
-//! | `socketio_upgrade_failures_total` | counter | | WebSockets that did not become their client's transport |
+//! | `socketio_upgrade_failures_total` | counter | | WebSockets and sessions of WebTransport that did not become their client's transport |
 //! | `socketio_messages_received_total` | counter | `generation`, `transport` | messages of clients |
 //! | `socketio_bytes_received_total` | counter | `generation`, `transport` | their bytes |
 //! | `socketio_messages_sent_total` | counter | `generation`, `transport` | messages queued for clients |
@@ -168,7 +168,7 @@ metrics! {
     UPGRADES: Counter "socketio_upgrades_total" ["generation", "transport"]
         "Changes of a client's transport, to that one."
     UPGRADE_FAILURES: Counter "socketio_upgrade_failures_total" []
-        "WebSockets that did not become their client's transport."
+        "WebSockets and sessions of WebTransport that did not become their client's transport."
     MESSAGES_RECEIVED: Counter "socketio_messages_received_total" ["generation", "transport"]
         "Messages of clients."
     BYTES_RECEIVED: Counter "socketio_bytes_received_total" ["generation", "transport"]

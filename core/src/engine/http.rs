@@ -134,18 +134,26 @@ impl Engine {
         let generation = Generation::OF_WEBTRANSPORT;
         let is_served =
             config.transports.contains(&Transport::WebTransport) && config.generations.contains(&generation);
-        match config.cors.check(&parts) {
-            _ if !is_served => Err(StatusCode::BAD_REQUEST),
-            Verdict::Malformed => Err(StatusCode::BAD_REQUEST),
-            Verdict::Refused => Err(StatusCode::FORBIDDEN),
+        let request = |kind: &ConnectionErrorKind| Refused::Request { code: kind.code() };
+        let (status, why) = match config.cors.check(&parts) {
+            _ if !is_served => (StatusCode::BAD_REQUEST, request(&ConnectionErrorKind::TransportUnknown)),
+            Verdict::Malformed => (
+                StatusCode::BAD_REQUEST,
+                request(&ConnectionErrorKind::TransportHandshake),
+            ),
+            Verdict::Refused => (StatusCode::FORBIDDEN, request(&ConnectionErrorKind::OriginForbidden)),
             Verdict::SameOriginOrNone | Verdict::Allowed(_) if self.0.is_closing() => {
-                Err(StatusCode::SERVICE_UNAVAILABLE)
+                (StatusCode::SERVICE_UNAVAILABLE, Refused::Closing)
             }
-            Verdict::SameOriginOrNone | Verdict::Allowed(_) => Ok(WebTransportTicket {
-                server: self.0.clone(),
-                handshake: Handshake::new(&mut parts, generation),
-            }),
-        }
+            Verdict::SameOriginOrNone | Verdict::Allowed(_) => {
+                return Ok(WebTransportTicket {
+                    server: self.0.clone(),
+                    handshake: Handshake::new(&mut parts, generation),
+                });
+            }
+        };
+        self.0.meter.refused(why);
+        Err(status)
     }
 }
 

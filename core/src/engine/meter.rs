@@ -88,7 +88,9 @@ impl Meter {
                 Switch::Probe => &Transport::IN_QUERY,
                 Switch::Newest => &Transport::IN_PATH,
             };
-            if config.generations.contains(&generation) && transports.contains(&transport) {
+            let is_webtransport = transport == Transport::WebTransport && generation == Generation::OF_WEBTRANSPORT;
+            let may_be = transports.contains(&transport) || is_webtransport && config.transports.contains(&transport);
+            if config.generations.contains(&generation) && may_be {
                 Link::new(&generation.to_string(), transport.as_str())
             } else {
                 Link::none()

@@ -10,9 +10,12 @@ use http::Method;
 use http_body_util::Full;
 use kit::{Answer, Gate, Polling, UPGRADE, Ws, idle, millis, request, secs, soon};
 use metrics::with_local_recorder;
-use tokio::time::sleep;
+use tokio::{
+    io::{AsyncWriteExt as _, duplex},
+    time::sleep,
+};
 use tower_socketio::{
-    Ack, Data, EventError, Refusal, Socket, SocketIo, SocketIoBuilder, State, observability::METRICS,
+    Ack, Data, EventError, Refusal, Socket, SocketIo, SocketIoBuilder, State, Transport, observability::METRICS,
 };
 
 /// A server that counts.
@@ -154,6 +157,46 @@ async fn a_client_before_1_0_counts_as_polling_until_it_has_chosen_and_its_choic
     assert_eq!(counts.changes(), fell_back);
     sleep(secs(200)).await;
     assert!(counts.left_over().is_empty(), "{:?}", counts.left_over());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_changes_to_webtransport_counts_there() {
+    let transports = [Transport::Polling, Transport::WebTransport];
+    let (io, counts) = counting(SocketIo::builder().transports(transports), |_| {});
+    let session = || {
+        let parts = request(Method::CONNECT, "https://here/socket.io/", &[]);
+        io.service().accept_webtransport(parts).expect("a session")
+    };
+    let polling = Polling::open(&io).await;
+    counts.changes();
+    let frame = |packet: &str| [&[u8::try_from(packet.len()).unwrap()], packet.as_bytes()].concat();
+    let greeting = frame(&format!(r#"0{{"sid":"{}"}}"#, polling.sid));
+
+    let (mut client, stream) = duplex(1 << 16);
+    tokio::spawn(session().drive(stream));
+    client.write_all(&greeting).await.unwrap();
+    drop(client);
+    idle().await;
+    assert_eq!(counts.changes(), ["upgrade_failures{} 1"]);
+
+    let (mut client, stream) = duplex(1 << 16);
+    tokio::spawn(session().drive(stream));
+    client.write_all(&greeting).await.unwrap();
+    client.write_all(&frame("2probe")).await.unwrap();
+    idle().await;
+    client.write_all(&frame("5")).await.unwrap();
+    idle().await;
+    let moved = [
+        "connections{Engine.IO 4,polling} 0",
+        "connections{Engine.IO 4,webtransport} 1",
+        "upgrades{Engine.IO 4,webtransport} 1",
+    ];
+    assert_eq!(counts.changes(), moved);
+
+    let elsewhere = [("origin", "https://elsewhere")];
+    let parts = request(Method::CONNECT, "https://here/socket.io/", &elsewhere);
+    assert!(io.service().accept_webtransport(parts).is_err());
+    assert_eq!(counts.changes(), ["refusals{forbidden} 1"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,9 +59,10 @@ impl Transport {
         }
     }
 
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Polling,
         Self::WebSocket,
+        Self::WebTransport,
         Self::FlashSocket,
         Self::HtmlFile,
         Self::XhrPolling,

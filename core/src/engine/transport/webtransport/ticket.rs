@@ -131,9 +131,9 @@ impl WebTransportTicket {
         if connection.generation() != handshake.generation() {
             return Err(End::Refused);
         }
-        timeout(patience, probe(wire, &connection))
-            .await
-            .unwrap_or(Err(End::Refused))
+        let upgraded = timeout(patience, probe(wire, &connection)).await;
+        let upgraded = upgraded.unwrap_or(Err(End::Refused));
+        upgraded.inspect_err(|_| server.meter.upgrade_failed())
     }
 }
 
