@@ -20,7 +20,8 @@ use crate::{
 /// returns a narrower choice, save [`to`](Self::to), which adds rooms; a socket that is in several of the rooms is
 /// reached once.
 ///
-/// It can be kept, and used again.
+/// It can be kept, and used again. Of a socket that is not let in yet, what it emits and asks is held back until it is;
+/// the rest is done at once.
 ///
 /// ```
 /// use tower_socketio::SocketIo;

@@ -442,26 +442,26 @@ impl Socket {
 
     /// The client answered; an answer that nobody waits for is not even read.
     pub(crate) fn resolve_ack(&self, id: u64, args: impl FnOnce() -> RawArgs) {
-        let mut state = self.lock();
-        if let Some(at) = state.acks.iter().position(|(waiting, _)| *waiting == id) {
-            let (_, asker) = state.acks.swap_remove(at);
-            drop(state);
+        if let Some(asker) = self.take_ack(id) {
             asker.tell(self.id(), Some(args()));
         }
     }
 
     /// Nobody waits for this answer any more.
     pub(crate) fn forget_ack(&self, id: u64) {
+        if let Some(asker) = self.take_ack(id) {
+            asker.tell(self.id(), None);
+        }
+    }
+
+    fn take_ack(&self, id: u64) -> Option<Asker> {
         let mut state = self.lock();
-        let Some(at) = state.acks.iter().position(|(waiting, _)| *waiting == id) else {
-            return;
-        };
+        let at = state.acks.iter().position(|(waiting, _)| *waiting == id)?;
         let (_, asker) = state.acks.swap_remove(at);
         if state.acks.is_empty() {
             state.acks = Vec::new();
         }
-        drop(state);
-        asker.tell(self.id(), None);
+        Some(asker)
     }
 
     pub(super) fn ask<T: FromArgs>(
