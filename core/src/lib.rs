@@ -28,7 +28,7 @@ pub mod testing;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::socketio::controller::{
-        Connected, MadeByDefault, answer, in_connect, in_disconnect, in_event, keep, text_or_json,
+        Connected, MadeByDefault, answer, in_connect, in_disconnect, in_event, keep, keep_or_make, text_or_json,
     };
 }
 
@@ -60,11 +60,13 @@ pub use self::{
         controller::{Controller, This},
         emitter::Emitter,
         extract::{
-            Auth, ConnectContext, Context, Data, DisconnectContext, EventContext, EventName, Extension, Extract, State,
+            Auth, ConnectContext, Context, Data, DisconnectContext, EventContext, EventName, Extension, Extract,
+            Recovered, State,
         },
         handler::{ConnectHandler, ConnectResponse, DisconnectHandler, EventHandler, EventResponse},
         namespace::{Namespace, Registration},
         reason::DisconnectReason,
+        recovery::Recovery,
         remote_socket::RemoteSocket,
         rooms::IntoRooms,
         session::Session,

@@ -30,6 +30,7 @@ use crate::{
         meter::Failures,
         namespace::{Namespace, Shared as NamespaceShared},
         operators::broadcast_operators,
+        recovery::{Recovery, history::History},
     },
 };
 
@@ -75,6 +76,7 @@ pub(crate) struct Config {
     pub(crate) handler_grace: Duration,
     /// What a socket may emit before it is let in: as much as an outbox.
     pub(crate) max_held_bytes: usize,
+    pub(crate) recovery: Option<Recovery>,
 }
 
 impl Default for Config {
@@ -87,7 +89,15 @@ impl Default for Config {
             max_pending_bytes: 1_000_000,
             handler_grace: Duration::from_secs(30),
             max_held_bytes: 0,
+            recovery: None,
         }
+    }
+}
+
+impl Config {
+    pub(crate) fn history(&self) -> Option<History> {
+        let recovery = self.recovery.clone()?;
+        Some(History::new(recovery, self.max_held_bytes))
     }
 }
 
@@ -242,6 +252,35 @@ impl SocketIoBuilder {
     #[must_use]
     pub fn handler_grace(mut self, grace: Duration) -> Self {
         self.config.handler_grace = bounded(grace);
+        self
+    }
+
+    /// Lets clients 4.6 and later come back that have lost their connection: in time, such a client is the socket
+    /// that it was, and is sent the events that it has missed. Default: off, it is a new socket.
+    ///
+    /// Its new socket has the id, the rooms, the [data](crate::Socket::set_data), the
+    /// [values](crate::Socket::insert), the rules of the [`Acl`](crate::Acl) and the value of
+    /// [`#[namespace]`](crate::namespace) that the old one had. It may pass by middleware
+    /// ([`Recovery::skip_middlewares`]). Its connect handler runs, with [`Socket::recovered`](crate::Socket::recovered).
+    /// Its [session](crate::Socket::session) is new, being its connection's. Who left, was sent away, or missed too
+    /// much begins anew.
+    ///
+    /// To clients of the newest generation the server appends a text to the arguments of each event that is neither
+    /// volatile nor asks for an ack, as the reference server does.
+    ///
+    /// ```
+    /// use tower_socketio::{Recovery, Socket, SocketIo};
+    ///
+    /// let io = SocketIo::builder().connection_state_recovery(Recovery::default()).build();
+    /// io.of("/").on_connect(async |socket: Socket| {
+    ///     if !socket.recovered() {
+    ///         socket.join("lobby");
+    ///     }
+    /// });
+    /// ```
+    #[must_use]
+    pub fn connection_state_recovery(mut self, recovery: Recovery) -> Self {
+        self.config.recovery = Some(recovery);
         self
     }
 

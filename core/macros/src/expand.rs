@@ -58,7 +58,7 @@ pub(crate) fn namespace(arguments: syn::Result<Arguments>, item: Item) -> TokenS
     let by_default = (!is_made).then(|| {
         let make = quote_spanned!(owner.span()=> <Self as #krate::__private::MadeByDefault>::make());
         quote! {
-            namespace.on_connect(async |socket: #krate::Socket| #krate::__private::keep::<Self>(&socket, #make));
+            namespace.on_connect(async |socket: #krate::Socket| #krate::__private::keep_or_make::<Self>(&socket, || #make));
         }
     });
     let registrations = Registrations {

@@ -33,6 +33,7 @@ pub(crate) struct Profile {
     pub(crate) strays: Strays,
     pub(crate) socket_id: SocketId,
     pub(crate) binary: Binary,
+    pub(crate) recovery: Recovery,
 }
 
 /// What a client says first where the URL does not tell what it wants.
@@ -96,6 +97,13 @@ pub(crate) enum Binary {
     Refused,
 }
 
+/// Whether a client that has lost its connection can come back as the socket that it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Recovery {
+    Known,
+    Unknown,
+}
+
 impl Generation {
     /// All that this server speaks.
     pub(crate) const ALL: [Self; 3] = [Self::V0_9, Self::Eio3, Self::Eio4];
@@ -122,6 +130,7 @@ impl Generation {
                 strays: Strays::Ignored,
                 socket_id: SocketId::IsConnections,
                 binary: Binary::Refused,
+                recovery: Recovery::Unknown,
             },
             Self::Eio3 => Profile {
                 heartbeat: Asks::Client,
@@ -130,6 +139,7 @@ impl Generation {
                 strays: Strays::EndConnection,
                 socket_id: SocketId::OfConnection,
                 binary: Binary::Sent,
+                recovery: Recovery::Unknown,
             },
             Self::Eio4 => Profile {
                 heartbeat: Asks::Server,
@@ -138,6 +148,7 @@ impl Generation {
                 strays: Strays::EndConnection,
                 socket_id: SocketId::Fresh,
                 binary: Binary::Sent,
+                recovery: Recovery::Known,
             },
         }
     }

@@ -76,7 +76,7 @@ pub(crate) use self::{
     config::EngineConfig,
     connection::Flags,
     driver::{Alarm, now},
-    generation::{Binary, Root, SocketId, Strays},
+    generation::{Binary, Recovery, Root, SocketId, Strays},
     http::{asks_for_websocket, settings::http_settings},
     route::parameters as query_parameters,
     runtime::Runtime,

@@ -7,6 +7,7 @@ use super::{
     args::{EmitArgs, EncodeError, FromArgs},
     frames::Frames,
     namespace::Shared as Namespace,
+    recovery::history::To,
     remote_socket::RemoteSocket,
     rooms::IntoRooms,
     socket::Socket,
@@ -269,7 +270,10 @@ impl Broadcast {
     }
 
     fn send_event(&self, event: &str, args: &impl EmitArgs, question: Option<&Question>) -> Result<(), EncodeError> {
-        let frames = Frames::event(&self.namespace.path, question.map(Question::id), event, args)?;
+        let frames = match question {
+            Some(question) => Frames::event(&self.namespace.path, Some(question.id()), event, args)?,
+            None => self.namespace.event(event, args, self.flags.volatile)?,
+        };
         let frames = frames.written_by(self.namespace.parser())?;
         let frames = match &self.from {
             Some(socket) => socket.hold(self, frames, question),
@@ -289,7 +293,19 @@ impl Broadcast {
         };
         match question {
             Some(question) => adapter.ask(frames, &self.selection, lasting, question),
-            None => adapter.broadcast(frames, &self.selection, self.flags),
+            None => self.broadcast(frames),
+        }
+    }
+
+    fn broadcast(&self, frames: &Frames) {
+        let send = |selection: &Selection| self.adapter().broadcast(frames, selection, self.flags);
+        let Namespace { rooms, history, .. } = &*self.namespace;
+        match (history, frames.event_number()) {
+            (Some(history), Some(event)) => {
+                let to = To::Selected(self.selection.clone());
+                history.send(rooms, event, frames, self.flags, to, || send(&self.selection));
+            }
+            _ => send(&self.selection),
         }
     }
 

@@ -16,6 +16,13 @@ pub(crate) fn connect(socket: &Socket) -> Option<HandlerFuture> {
     if middleware.is_empty() && handler.is_none() && !is_wrapped {
         return None;
     }
+    let skips_middleware = socket.recovered()
+        && socket
+            .shared()
+            .history
+            .as_ref()
+            .is_some_and(|history| history.skips_middlewares());
+    let middleware = if skips_middleware { Vec::new() } else { middleware };
     let socket = socket.clone();
     Some(Box::pin(async move {
         let context = ConnectContext { socket: &socket };

@@ -150,6 +150,17 @@ pub fn keep<T: Controller>(socket: &Socket, made: impl Connected<T>) -> Result<(
     Ok(())
 }
 
+/// Gives a socket a value, unless it has kept one from before its connection was lost.
+///
+/// # Errors
+/// None: as [`keep`].
+pub fn keep_or_make<T: Controller>(socket: &Socket, make: impl FnOnce() -> T) -> Result<(), Refusal> {
+    match socket.object::<T>() {
+        Some(_) => Ok(()),
+        None => keep(socket, make()),
+    }
+}
+
 /// Handlers of `message` for text and for anything else: those that `#[message]` and `#[json]` name.
 pub fn text_or_json<Text, Json>(text: Text, json: Json) -> TextOrJson<Text, Json> {
     TextOrJson { text, json }

@@ -240,7 +240,7 @@ impl SocketClient {
         });
         // It has its rules before anything can be called.
         let connecting = contain(|| {
-            socket.reset_acl();
+            socket.begin();
             let call = || Call::new(&socket, OwnedOccasion::Connect);
             connect(&socket).map(|future| socket.shared().wrap(call, future))
         });

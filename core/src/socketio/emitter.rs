@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{
     ack::AckFuture,
     args::{EmitArgs, EncodeError, FromArgs},
-    frames::Frames,
     socket::Socket,
 };
 use crate::engine::Flags;
@@ -96,7 +95,7 @@ impl<'a> Emitter<'a> {
     /// io.of("/").on("move", async |socket: Socket| socket.volatile().emit("cursor", [10, 20]));
     /// ```
     pub fn emit(self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
-        let frames = Frames::event(self.socket.path(), None, event, &args)?;
+        let frames = self.socket.event(event, &args, self.flags.volatile)?;
         self.socket.send_frames(frames, self.flags)
     }
 

@@ -28,6 +28,7 @@ use crate::{engine::Transport, error::Rejection, handshake::Handshake};
 /// | [`State<T>`](State) | a value of the server's | everywhere |
 /// | [`Extension<T>`](Extension) | a value that middleware put on the request | everywhere |
 /// | [`Transport`] | the transport at this moment | everywhere |
+/// | [`Recovered`] | whether it came back | everywhere |
 /// | [`Data<T>`](Data) | the event's arguments | events |
 /// | [`RawArgs`] | the same, undecoded | events |
 /// | [`AckSender`] | answers later | events |
@@ -202,6 +203,27 @@ impl<C: Context> Extract<C> for Handshake {
 impl<C: Context> Extract<C> for Transport {
     fn extract(context: &C) -> Result<Self, Rejection> {
         Ok(context.socket().transport())
+    }
+}
+
+/// Whether the client had lost its connection and came back: [`Socket::recovered`].
+///
+/// ```
+/// use tower_socketio::{Recovered, Socket, SocketIo};
+///
+/// let io = SocketIo::builder().build();
+/// io.of("/").on_connect(async |socket: Socket, Recovered(recovered): Recovered| {
+///     if !recovered {
+///         socket.join("lobby");
+///     }
+/// });
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovered(pub bool);
+
+impl<C: Context> Extract<C> for Recovered {
+    fn extract(context: &C) -> Result<Self, Rejection> {
+        Ok(Self(context.socket().recovered()))
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::{
     args::{EmitArgs, EncodeError},
     codec::{self, Form, own, sio},
+    recovery::{Pid, history::Offset},
 };
 use crate::{
     engine::{Binary, Connection, Flags, Frame, Generation, Sid},
@@ -20,8 +21,10 @@ pub(crate) struct Frames {
     head: Frame,
     attachments: Box<[Bytes]>,
     /// The whole as the server's own parser has it, if the server has one.
-    own: Option<Box<[Frame]>>,
+    own: Option<Own>,
     is_event: bool,
+    /// The event that it is to clients who may come back; its offset is the last of the arguments.
+    number: Option<u64>,
     /// The whole in each form, where that differs, once there is a recipient of it.
     recoded: OnceLock<Box<[Recoded; Form::ALL.len()]>>,
 }
@@ -30,6 +33,28 @@ pub(crate) struct Frames {
 pub(crate) type OwnParser<'a> = Option<&'a dyn Parser>;
 
 type Recoded = OnceLock<Box<[Frame]>>;
+
+/// What a server's own parser wrote.
+#[derive(Debug, Clone, Default)]
+struct Own {
+    frames: Box<[Frame]>,
+    /// Without the offset, where there is one: made beforehand, since a parser is the application's.
+    plain: Option<Box<[Frame]>>,
+}
+
+impl Own {
+    fn to(&self, is_plain: bool) -> &[Frame] {
+        match &self.plain {
+            Some(plain) if is_plain => plain,
+            _ => &self.frames,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        let frames = self.frames.iter().chain(self.plain.iter().flatten());
+        frames.map(Frame::len).sum()
+    }
+}
 
 impl Frames {
     pub(crate) fn event(
@@ -46,14 +71,42 @@ impl Frames {
         })
     }
 
+    /// As [`event`](Self::event), with an offset for clients that may come back.
+    pub(crate) fn recoverable_event(
+        nsp: &str,
+        name: &str,
+        args: &(impl EmitArgs + ?Sized),
+        offset: Offset<'_>,
+    ) -> Result<Self, EncodeError> {
+        let mut attachments = Vec::new();
+        let ((), head) = Frame::write_text(|out| {
+            sio::write_event(out, nsp, None, name, args, &mut attachments)?;
+            sio::append_offset(out, offset);
+            Ok(())
+        })?;
+        Ok(Self {
+            is_event: true,
+            number: Some(offset.event),
+            ..Self::with(head, attachments)
+        })
+    }
+
     pub(crate) fn ack(nsp: &str, id: u64, args: &(impl EmitArgs + ?Sized)) -> Result<Self, EncodeError> {
         let mut attachments = Vec::new();
         let ((), head) = Frame::write_text(|out| sio::write_ack(out, nsp, id, args, &mut attachments))?;
         Ok(Self::with(head, attachments))
     }
 
-    pub(crate) fn connect(parser: OwnParser<'_>, generation: Generation, nsp: &str, id: &Sid) -> Self {
-        Self::text(parser, |out| codec::write_connect(generation, out, nsp, id.as_str()))
+    pub(crate) fn connect(
+        parser: OwnParser<'_>,
+        generation: Generation,
+        nsp: &str,
+        id: &Sid,
+        pid: Option<&Pid>,
+    ) -> Self {
+        Self::text(parser, |out| {
+            codec::write_connect(generation, out, nsp, id.as_str(), pid.map(Pid::reveal));
+        })
     }
 
     pub(crate) fn connect_error(
@@ -79,19 +132,32 @@ impl Frames {
     }
 
     fn write_own(&mut self, parser: OwnParser<'_>) -> Result<(), ParserError> {
-        let own = parser.map(|parser| own::encode(parser, &self.head, &self.attachments));
-        self.own = own.transpose()?;
+        let Some(parser) = parser else { return Ok(()) };
+        let encode = |head: &Frame| own::encode(parser, head, &self.attachments);
+        self.own = Some(Own {
+            frames: encode(&self.head)?,
+            plain: match self.number {
+                Some(_) => Some(encode(&sio::without_offset(&self.head))?),
+                None => None,
+            },
+        });
         Ok(())
+    }
+
+    /// Whether its offset is nothing for clients of that form.
+    fn is_plain_to(&self, form: Form) -> bool {
+        self.number.is_some() && !form.has_offsets()
     }
 
     /// Queues them for a client, in its generation's form.
     pub(crate) fn send(&self, connection: &Connection, flags: Flags) -> bool {
         let form = Form::of(connection.generation(), connection.reader());
+        let is_plain = self.is_plain_to(form);
         match &self.own {
-            None if self.attachments.is_empty() && form.is_as_written() => {
+            None if self.attachments.is_empty() && form.is_as_written() && !is_plain => {
                 return connection.send_frames(std::iter::once(&self.head), flags);
             }
-            Some(own) if form.is_as_parsed() => return connection.send_frames(own.iter(), flags),
+            Some(own) if form.is_as_parsed() => return connection.send_frames(own.frames.iter(), flags),
             _ => {}
         }
         let recoded = &self.recoded.get_or_init(Box::default)[form as usize];
@@ -102,8 +168,14 @@ impl Frames {
                     connection.generation()
                 );
             }
-            let own = self.own.as_ref().and_then(|own| form.recode_own(own));
-            own.unwrap_or_else(|| form.recode(&self.head, &self.attachments))
+            let own = self.own.as_ref().and_then(|own| form.recode_own(own.to(is_plain)));
+            own.unwrap_or_else(|| {
+                if is_plain {
+                    form.recode(&sio::without_offset(&self.head), &self.attachments)
+                } else {
+                    form.recode(&self.head, &self.attachments)
+                }
+            })
         });
         !recoded.is_empty() && connection.send_frames(recoded.iter(), flags)
     }
@@ -117,9 +189,25 @@ impl Frames {
         self.is_event
     }
 
+    /// The event that it is to clients who may come back.
+    pub(crate) fn event_number(&self) -> Option<u64> {
+        self.number
+    }
+
+    /// The same, to be kept: without what was made of it for those who are there.
+    pub(crate) fn as_written(&self) -> Self {
+        Self {
+            recoded: OnceLock::new(),
+            head: self.head.clone(),
+            attachments: self.attachments.clone(),
+            own: self.own.clone(),
+            ..*self
+        }
+    }
+
     /// Bytes it occupies in memory, about.
     pub(crate) fn bytes(&self) -> usize {
-        let own = self.own.iter().flatten().map(Frame::len).sum::<usize>();
+        let own = self.own.as_ref().map_or(0, Own::bytes);
         self.head.len() + self.attachments.iter().map(Bytes::len).sum::<usize>() + own
     }
 
@@ -132,7 +220,7 @@ impl Frames {
         let mut frames = Self::with(head, Vec::new());
         if let Err(error) = frames.write_own(parser) {
             tracing::error!("clients that have the server's parser are not told what it cannot write: {error}");
-            frames.own = Some(Box::default());
+            frames.own = Some(Own::default());
         }
         frames
     }
@@ -143,6 +231,7 @@ impl Frames {
             attachments: attachments.into(),
             own: None,
             is_event: false,
+            number: None,
             recoded: OnceLock::new(),
         }
     }

@@ -25,6 +25,7 @@ pub(crate) mod namespace;
 pub(crate) mod operators;
 pub(crate) mod packet;
 pub(crate) mod reason;
+pub(crate) mod recovery;
 pub(crate) mod remote_socket;
 pub(crate) mod rooms;
 pub(crate) mod session;

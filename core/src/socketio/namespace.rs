@@ -23,6 +23,7 @@ use super::{
     meter::{Meter, Timer},
     operators::broadcast_operators,
     packet::is_reserved,
+    recovery::history::History,
     socket::Socket,
 };
 use crate::{
@@ -75,6 +76,8 @@ pub(crate) struct Shared {
     /// What is on all servers.
     pub(crate) adapter: Arc<dyn Adapter>,
     pub(crate) meter: Meter,
+    /// What it remembers for clients that may come back.
+    pub(crate) history: Option<Box<History>>,
     core: Arc<Core>,
     handlers: RwLock<Handlers>,
     ack_ids: AtomicU64,
@@ -466,6 +469,7 @@ impl Shared {
             adapter: rooms.clone(),
             rooms,
             meter,
+            history: core.config.history().map(Box::new),
             core,
             handlers: RwLock::default(),
             ack_ids: AtomicU64::new(0),

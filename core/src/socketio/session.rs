@@ -10,7 +10,7 @@ use std::{
 use super::client::Client;
 
 /// Values, one of each type.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct TypeMap(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
 
 /// A value that is still shared with its map: copied when no lock is held, since it is the

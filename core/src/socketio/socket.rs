@@ -13,11 +13,13 @@ use tokio::sync::oneshot;
 
 mod extras;
 mod membership;
+mod recovery;
 mod rooms;
 
 use self::{
     extras::Extras,
     membership::{Held, HeldEmit, Status},
+    recovery::Lineage,
 };
 pub(crate) use self::{
     extras::{Data, read_data},
@@ -83,12 +85,18 @@ impl Socket {
         client: Arc<ClientShared>,
         auth: Option<Box<str>>,
     ) -> Self {
-        let id = match connection.profile().socket_id {
-            SocketId::Fresh => Sid::random(),
-            SocketId::OfConnection => connection.id().behind(&namespace.path),
-            SocketId::IsConnections => connection.id().clone(),
+        let (auth, recognised) = recovery::recognise(&namespace, &connection, auth);
+        let id = match (&recognised, connection.profile().socket_id) {
+            (Some(recognised), _) => recognised.socket.id().clone(),
+            (None, SocketId::Fresh) => Sid::random(),
+            (None, SocketId::OfConnection) => connection.id().behind(&namespace.path),
+            (None, SocketId::IsConnections) => connection.id().clone(),
         };
-        Self(Arc::new(Inner {
+        let lineage = match recognised {
+            Some(_) => None,
+            None => Lineage::begin(&namespace, &connection, &id),
+        };
+        let socket = Self(Arc::new(Inner {
             id,
             namespace,
             connection,
@@ -98,9 +106,13 @@ impl Socket {
                 status: Status::Connecting(Held::default()),
                 rooms: Vec::new(),
                 acks: Vec::new(),
-                extras: None,
+                extras: lineage.map(Extras::of).map(Box::new),
             }),
-        }))
+        }));
+        if let Some(recognised) = recognised {
+            socket.inherit(recognised);
+        }
+        socket
     }
 
     /// Its id: also the name of a room that only it is in. Not a secret, and another in each
@@ -237,7 +249,7 @@ impl Socket {
     /// io.of("/").on("hi", async |socket: Socket| socket.emit("hello", Args(("you", 1))));
     /// ```
     pub fn emit(&self, event: &str, args: impl EmitArgs) -> Result<(), EncodeError> {
-        let frames = Frames::event(self.path(), None, event, &args)?;
+        let frames = self.event(event, &args, false)?;
         self.send_frames(frames, Flags::default())
     }
 
@@ -505,12 +517,14 @@ impl Socket {
     fn queue(&self, frames: Frames, flags: Flags) {
         let mut state = self.lock();
         match &mut state.status {
-            Status::Connected => {
+            Status::Left { .. } if frames.event_number().is_none() => {}
+            // Where its client may come back, or has, it is for the client.
+            Status::Connected | Status::Left { .. } => {
                 drop(state);
-                self.deliver(&frames, flags);
+                self.transmit(&frames, flags);
             }
             Status::Connecting(held) if !flags.volatile => self.push_held(held, frames.bytes(), HeldEmit::Own(frames)),
-            Status::Connecting(_) | Status::Left { .. } => {}
+            Status::Connecting(_) => {}
         }
     }
 

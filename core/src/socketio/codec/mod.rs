@@ -88,6 +88,11 @@ impl Form {
         }
     }
 
+    /// Whether clients are told the offsets by which they can come back.
+    pub(crate) fn has_offsets(self) -> bool {
+        self == Self::Eio4
+    }
+
     /// A packet that `sio` wrote, in this form; nothing where its clients are not told or cannot be.
     pub(crate) fn recode(self, head: &Frame, attachments: &[Bytes]) -> Box<[Frame]> {
         match self {
@@ -135,11 +140,16 @@ fn query_as_json(query: &str) -> String {
     serde_json::Value::Object(object).to_string()
 }
 
-/// Appends the server's CONNECT.
-pub(crate) fn write_connect(generation: Generation, out: &mut Vec<u8>, nsp: &str, sid: &str) {
+/// Appends the server's CONNECT. `pid` is for clients that can come back.
+pub(crate) fn write_connect(generation: Generation, out: &mut Vec<u8>, nsp: &str, sid: &str, pid: Option<&str>) {
     match generation {
         Generation::V0_9 | Generation::Eio3 => sio::write_connect(out, nsp, None),
-        Generation::Eio4 => sio::write_connect(out, nsp, Some(sid)),
+        Generation::Eio4 => {
+            sio::write_connect(out, nsp, Some(sid));
+            if let Some(pid) = pid {
+                sio::append_pid(out, pid);
+            }
+        }
     }
 }
 

@@ -7,15 +7,18 @@
 //! `placeholder::check_placeholders`. Facts: the protocol document and socket.io-parser 4.2.7, with
 //! its loose ends refused: an event without payload, spaces in front of it, an ack without id.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Display, io::Write as _};
 
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::scan::{self, Event};
-use crate::socketio::{
-    args::{EmitArgs, EncodeError},
-    packet::{Body, Kind, Packet, PacketError, is_reserved},
+use crate::{
+    engine::Frame,
+    socketio::{
+        args::{EmitArgs, EncodeError},
+        packet::{Body, Kind, Packet, PacketError, is_reserved},
+    },
 };
 
 /// Longest name of a namespace, in bytes: names are kept for each socket and appear in logs. The
@@ -133,6 +136,25 @@ pub(crate) fn write_ack(
         announce(out, start, b'6', attachments.len());
         Ok(())
     })
+}
+
+/// Appends an offset to the arguments of the event that ends the buffer, as the last of them.
+pub(crate) fn append_offset(out: &mut Vec<u8>, offset: impl Display) {
+    out.pop();
+    let _infallible = write!(out, ",\"{offset}\"]");
+}
+
+/// An event to which [`append_offset`] has appended, without it.
+pub(crate) fn without_offset(message: &Frame) -> Frame {
+    let text = std::str::from_utf8(&message.packet()[1..]).unwrap_or_default();
+    let end = text.rfind(',').unwrap_or(text.len());
+    Frame::text(&format!("{}]", &text[..end]))
+}
+
+/// Appends the secret by which a client is recognised to the CONNECT that ends the buffer.
+pub(crate) fn append_pid(out: &mut Vec<u8>, pid: &str) {
+    out.pop();
+    let _infallible = write!(out, ",\"pid\":\"{pid}\"}}");
 }
 
 /// Appends the server's CONNECT, with the socket's id for clients that are told it.

@@ -3,7 +3,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use super::{Socket, Status};
+use super::{Socket, Status, recovery::Lineage};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -24,6 +24,28 @@ pub(super) struct Extras {
     pub(super) jobs: Jobs,
     /// The value of the type that serves the namespace.
     object: Option<Arc<dyn Any + Send + Sync>>,
+    /// If its client can come back.
+    pub(super) lineage: Option<Box<Lineage>>,
+}
+
+impl Extras {
+    pub(super) fn of(lineage: Lineage) -> Self {
+        Self {
+            lineage: Some(Box::new(lineage)),
+            ..Self::default()
+        }
+    }
+
+    /// What a socket has of them whose client has come back.
+    pub(super) fn inherited(&self) -> Self {
+        Self {
+            values: self.values.clone(),
+            data: self.data.clone(),
+            acl: self.acl.clone(),
+            object: self.object.clone(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Socket {
@@ -144,10 +166,17 @@ impl Socket {
         if initial.is_some() || state.extras.is_some() {
             state.extras.get_or_insert_default().acl = initial;
         }
+        drop(state);
+        if let Some(successor) = self.successor() {
+            successor.reset_acl();
+        }
     }
 
-    pub(crate) fn change_acl(&self, change: impl FnOnce(&mut Acl)) {
+    pub(crate) fn change_acl(&self, change: impl Fn(&mut Acl)) {
         self.with_extras(|extras| change(extras.acl.get_or_insert_with(Acl::all)));
+        if let Some(successor) = self.successor() {
+            successor.change_acl(change);
+        }
     }
 
     /// Whether its rules allow that event.
@@ -179,6 +208,9 @@ impl Socket {
     /// Its last handler has run.
     pub(crate) fn drop_values(&self) {
         let mut state = self.lock();
+        if state.lineage_mut().is_some_and(|lineage| !lineage.end()) {
+            return;
+        }
         let extras = state.extras.as_mut();
         let values = extras.map(|extras| (std::mem::take(&mut extras.values), extras.object.take()));
         drop(state);

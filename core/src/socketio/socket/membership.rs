@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::Socket;
 use crate::{
     engine::{CloseReason, Flags},
-    socketio::{acks::Question, broadcast::Broadcast, frames::Frames, reason::DisconnectReason},
+    socketio::{
+        acks::Question, broadcast::Broadcast, frames::Frames, reason::DisconnectReason, recovery::history::History,
+    },
 };
 
 pub(super) enum Status {
@@ -49,6 +51,7 @@ impl Socket {
             connection.generation(),
             self.path(),
             self.id(),
+            self.pid().as_ref(),
         );
         let mut state = self.lock();
         let Status::Connecting(held) = &mut state.status else {
@@ -56,6 +59,10 @@ impl Socket {
         };
         let held = std::mem::take(held);
         state.status = Status::Connected;
+        let log = self.0.namespace.history.as_deref().map(History::lock);
+        if let (Some(lineage), Some(log)) = (state.lineage_mut(), &log) {
+            lineage.enter(log, self, &held.rooms);
+        }
         connected.send(connection, Flags::default());
         let rooms = &self.0.namespace.rooms;
         rooms.insert(self);
@@ -65,6 +72,7 @@ impl Socket {
         let mut emits = held.emits;
         let unlocked = emits.iter().position(asks).map(|at| emits.split_off(at));
         state.rooms = held.rooms.iter().filter_map(|room| rooms.join(self, room)).collect();
+        drop(log);
         // With the lock: what another task emits now comes after it.
         self.send_held(emits);
         drop(state);
@@ -77,7 +85,7 @@ impl Socket {
     fn send_held(&self, emits: Vec<HeldEmit>) {
         for emit in emits {
             match emit {
-                HeldEmit::Own(frames) => self.deliver(&frames, Flags::default()),
+                HeldEmit::Own(frames) => self.transmit(&frames, Flags::default()),
                 HeldEmit::Broadcast(broadcast, frames, question) => broadcast.send_frames(&frames, question.as_ref()),
             }
         }
@@ -94,11 +102,23 @@ impl Socket {
         state.status = Status::Left { reason, was };
         let acks = std::mem::take(&mut state.acks);
         let jobs = state.extras.as_mut().map(|extras| extras.jobs.take());
+        let remember = state.lineage_mut().and_then(|lineage| lineage.remember(reason, was));
+        let namespace = &self.0.namespace;
+        let forgotten = match &namespace.history {
+            Some(history) if was == Was::Connected || remember.is_some() => {
+                Some(history.see_off(namespace, self, &state.rooms, remember))
+            }
+            None if was == Was::Connected => {
+                namespace.rooms.remove(self.id(), &state.rooms);
+                None
+            }
+            _ => None,
+        };
         if was == Was::Connected {
-            self.0.namespace.rooms.remove(self.id(), &state.rooms);
             self.0.client.remove(self);
         }
         drop(state);
+        drop(forgotten);
         if was == Was::Connected {
             self.0.namespace.meter.left(self, reason);
         }
@@ -107,7 +127,7 @@ impl Socket {
         for (_, asker) in acks {
             asker.tell(self.id(), None);
         }
-        self.0.namespace.rooms.tell();
+        namespace.rooms.tell();
         Some(was)
     }
 

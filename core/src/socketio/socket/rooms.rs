@@ -1,7 +1,7 @@
 //! A socket and the others of its namespace: its rooms, and broadcasting from it.
 
 use super::{Socket, State, Status};
-use crate::socketio::{broadcast::Broadcast, rooms::IntoRooms};
+use crate::socketio::{broadcast::Broadcast, recovery::history::History, rooms::IntoRooms};
 
 impl Socket {
     /// Everybody in a room, or in any of several, but this socket.
@@ -75,15 +75,28 @@ impl Socket {
     /// ```
     pub fn join<M>(&self, rooms: impl IntoRooms<M>) {
         let mut state = self.lock();
-        let State {
-            status, rooms: joined, ..
-        } = &mut *state;
         let namespace = &self.0.namespace;
+        // What is sent meanwhile is for the new member, or is not.
+        let log = state.lineage().and(namespace.history.as_deref()).map(History::lock);
+        let State {
+            status,
+            rooms: joined,
+            extras,
+            ..
+        } = &mut *state;
+        let mut lineage = extras.as_mut().and_then(|extras| extras.lineage.as_mut());
         rooms.for_each(|room| match status {
             Status::Connecting(held) => held.rooms.push(room.into()),
-            Status::Connected => joined.extend(namespace.rooms.join(self, room)),
+            Status::Connected => {
+                let room = namespace.rooms.join(self, room);
+                if let (Some(lineage), Some(log), Some(room)) = (&mut lineage, &log, &room) {
+                    lineage.join(log, room);
+                }
+                joined.extend(room);
+            }
             Status::Left { .. } => {}
         });
+        drop(log);
         drop(state);
         namespace.rooms.tell();
     }
@@ -99,14 +112,21 @@ impl Socket {
     pub fn leave<M>(&self, rooms: impl IntoRooms<M>) {
         let mut state = self.lock();
         let State {
-            status, rooms: joined, ..
+            status,
+            rooms: joined,
+            extras,
+            ..
         } = &mut *state;
+        let mut lineage = extras.as_mut().and_then(|extras| extras.lineage.as_mut());
         let namespace = &self.0.namespace;
         rooms.for_each(|room| match status {
             Status::Connecting(held) => held.rooms.retain(|held| **held != *room),
             Status::Connected => {
                 if namespace.rooms.leave(self.id(), room) {
                     joined.retain(|joined| **joined != *room);
+                    if let Some(lineage) = &mut lineage {
+                        lineage.leave(room);
+                    }
                 }
             }
             Status::Left { .. } => {}
