@@ -11,6 +11,7 @@ pub mod http;
 pub mod load;
 pub mod operators;
 pub mod socket;
+pub mod socket_client;
 mod webtransport;
 
 use std::{env, io, net::TcpListener, process::ExitCode, time::Duration};
@@ -20,7 +21,7 @@ use tower_socketio::{Generation, Service, SocketIo, parser::MsgPack};
 
 use self::big_integers::BigIntegers;
 
-const CONTRACTS: [&str; 8] = [
+const CONTRACTS: [&str; 9] = [
     "engine",
     "engine3",
     "engine-client",
@@ -88,6 +89,7 @@ impl Command {
             }
             (Some("load"), "default") => one(load::server().service()),
             (Some("operators"), "default") => one(operators::server().service()),
+            (Some("socket-client"), "default") => one(socket_client::server().service()),
             (Some(contract), parser) => Err(format!("unknown contract {contract} with the parser {parser}")),
             (None, _) => Err(format!("--contract {} is needed", CONTRACTS.join("|"))),
         }
