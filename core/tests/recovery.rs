@@ -286,6 +286,7 @@ async fn what_was_sent_before_it_joined_is_not_missed() {
     let mut client = Client::join(&io).await;
     found.next().await.emit("hello", Args(())).unwrap();
     client.event().await;
+    io.emit("-", "before it came").unwrap();
     let mut second = Client::join(&io).await;
     io.to("late").emit("-", "before it joined").unwrap();
     let socket = found.next().await;
@@ -1023,6 +1024,43 @@ async fn each_event_comes_once_and_in_order_whatever_happens() {
             assert_eq!(story.got, story.due, "seed {seed}");
         }
     }
+}
+
+/// Two threads emit while a client goes and comes: of each it gets every event, in the order of the thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_several_threads_come_once_and_in_order() {
+    const EACH: u64 = 1_000;
+    let io = server();
+    let _found = sockets(&io.of("/"));
+    let (mut client, _) = begun_again(&io).await;
+    let emitters = ["a", "b"].map(|name| {
+        let io = io.clone();
+        std::thread::spawn(move || (0..EACH).for_each(|number| io.emit(name, number).unwrap()))
+    });
+    let mut got = BTreeMap::<String, Vec<u64>>::new();
+    let mut count = 0;
+    let mut rng = StdRng::seed_from_u64(1);
+    while count < 2 * EACH {
+        let mut events = Vec::new();
+        for _ in 0..rng.random_range(0..50.min(2 * EACH - count)) {
+            events.push(client.event().await);
+        }
+        assert!(client.blink(&io).await);
+        events.append(&mut client.missed);
+        for event in events {
+            let (name, number) = serde_json::from_value(event).expect("an event of a thread");
+            got.entry(name).or_default().push(number);
+            count += 1;
+        }
+    }
+    for emitter in emitters {
+        emitter.join().unwrap();
+    }
+    let all: Vec<_> = (0..EACH).collect();
+    assert_eq!(
+        got,
+        BTreeMap::from([("a".to_owned(), all.clone()), ("b".to_owned(), all)])
+    );
 }
 
 fn one_of<'a, T>(list: &'a mut [T], rng: &mut StdRng) -> &'a mut T {

@@ -197,14 +197,8 @@ impl History {
     /// Who a client was, which nobody else can be any more. `None`: it begins anew.
     pub(crate) fn recognise(&self, claim: &Claim) -> Option<Recognised> {
         let mut log = self.lock();
-        let Absent {
-            until, socket, member, ..
-        } = log.take(&claim.pid)?;
-        let missed = if until > now() {
-            self.missed(&log, &member, &claim.offset)
-        } else {
-            None
-        };
+        let Absent { socket, member, .. } = log.take(&claim.pid)?;
+        let missed = self.missed(&log, &member, &claim.offset);
         drop(log);
         if missed.is_none() {
             socket.forget();
