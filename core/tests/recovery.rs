@@ -16,8 +16,8 @@ use kit::{Gate, Log, Packet, Polling, Received, Ws, idle, millis, secs, sockets}
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use tower_socketio::{
-    Acl, Args, Auth, DisconnectReason, Namespace, RawArgs, Recovered, Recovery, Refusal, Socket, SocketIo, State,
-    namespace,
+    Acl, Args, Auth, DisconnectReason, Generation, Namespace, RawArgs, Recovered, Recovery, Refusal, Socket, SocketIo,
+    State, namespace, parser::MsgPack, testing,
 };
 
 fn server() -> SocketIo {
@@ -324,6 +324,22 @@ async fn events_of_others_in_the_same_rooms_have_no_offset_in_older_generations(
     old.emit("own", 1).unwrap();
     assert_eq!(eio3.text().await, r#"42["own",1]"#);
     assert!(!old.recovered());
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_parser_of_its_own_only_the_newest_generation_sees_offsets() {
+    let builder = SocketIo::builder().connection_state_recovery(Recovery::default());
+    let io = builder.parser(MsgPack).build();
+    for (generation, arguments) in [(Generation::V0_9, 1), (Generation::Eio3, 1), (Generation::Eio4, 2)] {
+        let mut client = testing::client(&io).generation(generation).connect("/").await.unwrap();
+        io.emit("news", "a,b").unwrap();
+        let news: RawArgs = client.recv("news").await.unwrap();
+        assert_eq!(
+            (news.len(), news.get(0).unwrap()),
+            (arguments, Some("a,b".to_owned())),
+            "{generation}"
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
