@@ -58,6 +58,7 @@ pub use self::{
         call::{Call, Next, Occasion},
         client::Client,
         controller::{Controller, This},
+        dynamic::{NamespaceRequest, Param},
         emitter::Emitter,
         extract::{
             Auth, ConnectContext, Context, Data, DisconnectContext, EventContext, EventName, Extension, Extract,
@@ -65,6 +66,7 @@ pub use self::{
         },
         handler::{ConnectHandler, ConnectResponse, DisconnectHandler, EventHandler, EventResponse},
         namespace::{Namespace, Registration},
+        packet_middleware::{Packet, PacketMiddleware, PacketResponse},
         reason::DisconnectReason,
         recovery::Recovery,
         remote_socket::RemoteSocket,

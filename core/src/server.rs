@@ -2,7 +2,6 @@
 
 use std::{
     any::{Any, TypeId},
-    borrow::Cow,
     collections::HashMap,
     fmt,
     pin::pin,
@@ -26,9 +25,11 @@ use crate::{
         MAX_NSP,
         args::{EmitArgs, EncodeError},
         broadcast::Broadcast,
+        directory::{Directory, is_path},
         dispatch::SocketClient,
+        dynamic::with_slash,
         meter::Failures,
-        namespace::{Namespace, Shared as NamespaceShared},
+        namespace::Namespace,
         operators::broadcast_operators,
         recovery::{Recovery, history::History},
     },
@@ -49,7 +50,7 @@ use crate::{
 #[derive(Clone)]
 pub struct SocketIo {
     engine: Engine,
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
 }
 
 /// What all namespaces share.
@@ -62,7 +63,7 @@ pub(crate) struct Core {
     /// What goes wrong before there is a namespace.
     pub(crate) failures: Failures,
     error: RwLock<Option<Arc<ErrorHook>>>,
-    namespaces: RwLock<HashMap<Box<str>, Arc<NamespaceShared>>>,
+    pub(crate) directory: Directory,
 }
 
 /// The settings above the engine.
@@ -301,7 +302,7 @@ impl SocketIoBuilder {
             runtime: self.engine.runtime.clone(),
             failures: Failures::new(""),
             error: RwLock::default(),
-            namespaces: RwLock::default(),
+            directory: Directory::default(),
         });
         let io = SocketIo {
             engine: Engine::new(self.engine, Application(core.clone())),
@@ -326,7 +327,8 @@ impl SocketIo {
 
     /// The namespace of that path, made if it is not there. A leading slash may be left out.
     ///
-    /// Clients can connect to it from then on, to others not: they are told `Invalid namespace`.
+    /// Clients can connect to it from then on, to others not: they are told `Invalid namespace`. A path that matches
+    /// a [pattern](Self::of_pattern) and was not named before is that of a child.
     ///
     /// # Panics
     /// When no client could ask for it: a path of more than 256 bytes, or with a `,` or `?`.
@@ -338,23 +340,12 @@ impl SocketIo {
     /// assert_eq!(io.of("chat").path(), "/chat");
     /// ```
     pub fn of(&self, path: &str) -> Namespace {
-        let path: Cow<'_, str> = if path.starts_with('/') {
-            path.into()
-        } else {
-            format!("/{path}").into()
-        };
-        if let Some(namespace) = self.core.namespace(&path) {
-            return Namespace::new(namespace);
-        }
+        let path = with_slash(path);
         assert!(
-            path.len() <= MAX_NSP && !path.contains([',', '?']),
+            is_path(&path),
             "no client can connect to the namespace {path:?}: its path must have at most {MAX_NSP} bytes, no `,` and no `?`"
         );
-        let mut namespaces = self.core.namespaces.write().unwrap_or_else(PoisonError::into_inner);
-        let namespace = namespaces
-            .entry((*path).into())
-            .or_insert_with(|| Arc::new(NamespaceShared::new(&path, self.core.clone())));
-        Namespace::new(namespace.clone())
+        Namespace::new(self.core.named(&path))
     }
 
     /// Sets what is told of everything that goes wrong and that no namespace's own
@@ -568,16 +559,6 @@ impl SocketIo {
 }
 
 impl Core {
-    pub(crate) fn namespace(&self, path: &str) -> Option<Arc<NamespaceShared>> {
-        let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
-        namespaces.get(path).cloned()
-    }
-
-    fn all_namespaces(&self) -> Vec<Arc<NamespaceShared>> {
-        let namespaces = self.namespaces.read().unwrap_or_else(PoisonError::into_inner);
-        namespaces.values().cloned().collect()
-    }
-
     pub(crate) fn report(&self, failure: &Failure<'_>) {
         let hook = self.error.read().unwrap_or_else(PoisonError::into_inner).clone();
         report(hook.as_deref(), failure);

@@ -17,7 +17,7 @@ use indexmap::IndexMap;
 
 use super::{
     Adapter, Details, Selection,
-    room_events::{Change, RoomEvent, RoomEvents},
+    room_events::{Change, Hook, RoomEvents},
 };
 use crate::{
     engine::{BySid, Flags, MaybeSid, Sid},
@@ -181,10 +181,18 @@ impl Rooms {
     }
 
     /// Adds somebody who is told what happens from now on.
-    pub(crate) fn watch(&self, hook: impl Fn(RoomEvent<'_>) + Send + Sync + 'static) {
+    pub(crate) fn watch(&self, hook: Arc<Hook>) {
         let mut state = self.lock();
         state.events.get_or_insert_default().add_hook(hook);
         self.is_watched.store(true, Ordering::Relaxed);
+    }
+
+    /// Adds those who are told of others' rooms.
+    pub(crate) fn watch_as(&self, other: &Self) {
+        let hooks = other.with_events(|events| events.hooks());
+        for hook in hooks.iter().flat_map(|hooks| hooks.iter()) {
+            self.watch(hook.clone());
+        }
     }
 
     /// Tells those who listen what has happened. To be called without a lock, by whoever changed

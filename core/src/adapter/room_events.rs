@@ -53,7 +53,7 @@ pub enum RoomEvent<'a> {
     },
 }
 
-type Hook = dyn Fn(RoomEvent<'_>) + Send + Sync;
+pub(crate) type Hook = dyn Fn(RoomEvent<'_>) + Send + Sync;
 
 /// Who listens, and what was not told yet.
 #[derive(Default)]
@@ -79,8 +79,15 @@ pub(super) struct News {
 }
 
 impl RoomEvents {
-    pub(super) fn add_hook(&mut self, hook: impl Fn(RoomEvent<'_>) + Send + Sync + 'static) {
-        Arc::make_mut(&mut self.hooks).push(Arc::new(hook));
+    /// Each is told once, however often it is added.
+    pub(super) fn add_hook(&mut self, hook: Arc<Hook>) {
+        if !self.hooks.iter().any(|other| Arc::ptr_eq(other, &hook)) {
+            Arc::make_mut(&mut self.hooks).push(hook);
+        }
+    }
+
+    pub(super) fn hooks(&self) -> Arc<Vec<Arc<Hook>>> {
+        self.hooks.clone()
     }
 
     pub(super) fn push(&mut self, change: Change) {

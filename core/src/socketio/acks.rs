@@ -207,9 +207,9 @@ impl<T> AckStream<T> {
     fn give_up(&mut self) {
         if self.answers.sender_strong_count() > 0 {
             let everybody = Selection::default();
-            self.namespace
-                .rooms
-                .select(&everybody, |socket| socket.forget_ack(self.id));
+            self.namespace.each_local(|namespace| {
+                namespace.rooms.select(&everybody, |socket| socket.forget_ack(self.id));
+            });
         }
         self.answers.close();
     }

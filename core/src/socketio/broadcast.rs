@@ -310,11 +310,7 @@ impl Broadcast {
     }
 
     fn adapter(&self) -> &dyn Adapter {
-        if self.is_local {
-            &*self.namespace.rooms
-        } else {
-            &*self.namespace.adapter
-        }
+        self.namespace.adapter(self.is_local)
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{handler::HandlerFuture, socket::Socket, task::Caught};
+use super::{handler::HandlerFuture, packet_middleware::Screening, socket::Socket, task::Caught};
 use crate::error::FailureKind;
 
 /// What application code is called for.
@@ -72,6 +72,8 @@ pub struct Call {
 pub(crate) enum OwnedOccasion {
     Connect,
     Event(Arc<str>),
+    /// Middleware has that event.
+    Packet(Arc<Screening>),
     Disconnect,
     Job,
 }
@@ -81,6 +83,7 @@ impl OwnedOccasion {
         match self {
             Self::Connect => Occasion::Connect,
             Self::Event(name) => Occasion::Event(name),
+            Self::Packet(screening) => Occasion::Event(&screening.event),
             Self::Disconnect => Occasion::Disconnect,
             Self::Job => Occasion::Job,
         }

@@ -6,7 +6,6 @@
 //! A socket's entry goes when its handlers have ended and its disconnect handler has run.
 
 use std::{
-    collections::VecDeque,
     future::poll_fn,
     pin::Pin,
     sync::Arc,
@@ -19,8 +18,14 @@ use futures_util::{Stream, stream::FuturesUnordered};
 use serde_json::value::RawValue;
 
 mod entry;
+mod lookup;
+mod rare;
+mod screening;
 
-use self::entry::{Entry, Phase, Waiting};
+use self::{
+    entry::{Entry, Phase, Stage, Waiting},
+    rare::Rare,
+};
 use super::{
     ack::OpenAck,
     args::{Args, RawArgs},
@@ -29,6 +34,7 @@ use super::{
     client::ClientShared,
     codec::{self, own, placeholder::check_placeholders},
     connect::connect,
+    directory::is_path,
     extract::{DisconnectContext, EventContext},
     frames::Frames,
     handler::{AnyEventHandler, HandlerFuture},
@@ -54,14 +60,12 @@ pub(crate) struct SocketClient {
     connection: Connection,
     shared: Arc<ClientShared>,
     entries: Vec<Entry>,
-    /// Namespaces that the application made it leave: what it sends to them until it knows is
-    /// ignored.
-    kicked: Vec<Arc<Namespace>>,
     /// Handlers that are pending. `None` while there are none: an empty set takes memory.
     tasks: Option<Box<FuturesUnordered<Task>>>,
     /// Events that wait, in bytes.
     pending_bytes: usize,
     incomplete: Option<Box<Incomplete>>,
+    rare: Option<Box<Rare>>,
     /// It is to be put into the main namespace.
     awaits_root: bool,
     /// Until when it must have joined a namespace; `None` once it has.
@@ -75,7 +79,7 @@ struct Event<'a> {
     name: &'a str,
     args: &'a str,
     attachments: &'a [Bytes],
-    id: Option<u64>,
+    stage: Stage,
 }
 
 impl SocketClient {
@@ -87,10 +91,10 @@ impl SocketClient {
             connection,
             shared: ClientShared::new(handshake),
             entries: Vec::new(),
-            kicked: Vec::new(),
             tasks: None,
             pending_bytes: 0,
             incomplete: None,
+            rare: None,
             join_by,
             is_doomed: false,
         }
@@ -111,7 +115,7 @@ impl SocketClient {
         let packet = codec::decode(self.connection.generation(), text, self.core.config.max_attachments)?;
         if let Some(assembly) = Assembly::begin(&packet, now() + ATTACHMENT_TIMEOUT) {
             check_placeholders(assembly.args(), packet.attachments)?;
-            if self.live(packet.nsp).is_none() {
+            if self.live(packet.nsp).is_none() && self.lookup(packet.nsp).is_none() {
                 self.out_of_order(packet.nsp);
             }
             self.incomplete = Some(Box::new(Incomplete::Assembly(assembly)));
@@ -145,7 +149,7 @@ impl SocketClient {
                     name,
                     args,
                     attachments: &attachments,
-                    id,
+                    stage: Stage::Arrived(id),
                 };
                 self.take_event(cx, &nsp, &event);
             }
@@ -185,6 +189,7 @@ impl SocketClient {
             (Kind::Connect, _) => self.take_connect(cx, nsp, None),
             (Kind::Disconnect, _) => match self.live(nsp) {
                 Some(index) => self.entries[index].socket.handle_disconnect(),
+                None if self.cancel_lookup(nsp) => {}
                 None => self.out_of_order(nsp),
             },
             (_, Body::Event { name, args }) => {
@@ -192,7 +197,7 @@ impl SocketClient {
                     name,
                     args,
                     attachments,
-                    id,
+                    stage: Stage::Arrived(id),
                 };
                 self.take_event(cx, nsp, &event);
             }
@@ -209,35 +214,32 @@ impl SocketClient {
             }
             return self.out_of_order(nsp);
         }
-        let refuse = |message| {
-            let parser = self.core.parser.as_deref();
-            let frames = Frames::connect_error(parser, self.connection.generation(), nsp, message, None);
-            frames.send(&self.connection, Flags::default());
-        };
-        let Some(namespace) = self.core.namespace(nsp) else {
-            refuse(codec::INVALID_NAMESPACE);
-            return self.report(Some(nsp), &FailureKind::NoNamespace);
-        };
-        if self.entries.len() >= self.core.config.max_namespaces {
-            return refuse("Too many namespaces");
+        if self.lookup(nsp).is_some() {
+            return self.out_of_order(nsp);
         }
-        self.kicked.retain(|kicked| !Arc::ptr_eq(kicked, &namespace));
-        let socket = Socket::new(
-            namespace,
-            self.connection.clone(),
-            self.shared.clone(),
-            auth.map(Into::into),
-        );
+        let namespace = self.core.namespace(nsp);
+        if namespace.is_none() && !(self.core.has_parents() && is_path(nsp)) {
+            self.refuse_namespace(nsp, codec::INVALID_NAMESPACE);
+            return self.report(Some(nsp), &FailureKind::NoNamespace);
+        }
+        if self.entries.len() + self.lookups() >= self.core.config.max_namespaces {
+            return self.refuse_namespace(nsp, "Too many namespaces");
+        }
+        match namespace {
+            Some(namespace) => self.join(cx, namespace, auth.map(Into::into)),
+            None => self.look_up(cx, nsp, auth),
+        }
+    }
+
+    /// Lets the client into a namespace, or begins to.
+    fn join(&mut self, cx: &mut Context<'_>, namespace: Arc<Namespace>, auth: Option<Box<str>>) {
+        self.forget_kick(&namespace.path);
+        let socket = Socket::new(namespace, self.connection.clone(), self.shared.clone(), auth);
         if self.entries.is_empty() {
             // Most clients join one namespace, where a vector would make room for four.
             self.entries.reserve_exact(1);
         }
-        self.entries.push(Entry {
-            socket: socket.clone(),
-            phase: Phase::Live,
-            running: 0,
-            waiting: VecDeque::new(),
-        });
+        self.entries.push(Entry::new(socket.clone()));
         // It has its rules before anything can be called.
         let connecting = contain(|| {
             socket.begin();
@@ -262,27 +264,40 @@ impl SocketClient {
     }
 
     fn take_event(&mut self, cx: &mut Context<'_>, nsp: &str, event: &Event<'_>) {
-        let Some(index) = self.live(nsp) else {
-            return self.out_of_order(nsp);
-        };
-        let may_start = self.has_room();
-        let entry = &mut self.entries[index];
-        let meter = &entry.socket.shared().meter;
-        meter.event_received();
-        if may_start && entry.waiting.is_empty() && !entry.socket.is_connecting() {
-            let socket = entry.socket.clone();
-            self.start(cx, &socket, event);
-        } else {
-            let waiting = Waiting {
-                name: event.name.into(),
-                args: event.args.into(),
-                attachments: event.attachments.to_vec(),
-                id: event.id,
-                _counted: meter.event_waits(),
-            };
-            self.pending_bytes += waiting.bytes();
-            entry.waiting.push_back(waiting);
+        let index = self.live(nsp);
+        if let Some(index) = index {
+            self.entries[index].socket.shared().meter.event_received();
         }
+        if let Some(index) = index
+            && self.has_room()
+            && let Entry { socket, .. } = &self.entries[index]
+            && !self.entries[index].has_queue()
+            && !socket.is_connecting()
+        {
+            let socket = socket.clone();
+            self.start(cx, &socket, event);
+            // Middleware may have let it through at once.
+            if self.entries[index].has_next() {
+                self.start_waiting(cx);
+            }
+            return;
+        }
+        let waiting = Waiting {
+            name: event.name.into(),
+            args: event.args.into(),
+            attachments: event.attachments.to_vec(),
+            stage: event.stage.clone(),
+            counted: None,
+        };
+        let bytes = waiting.bytes();
+        if let Some(index) = index {
+            self.entries[index].push(waiting);
+        } else if let Some(lookup) = self.lookup(nsp) {
+            lookup.push(waiting);
+        } else {
+            return self.out_of_order(nsp);
+        }
+        self.pending_bytes += bytes;
     }
 
     fn take_ack(&mut self, nsp: &str, id: Option<u64>, args: &str, attachments: &[Bytes]) {
@@ -297,7 +312,7 @@ impl SocketClient {
 
     /// A packet for a namespace that the client is not connected to, or is connected to already.
     fn out_of_order(&mut self, nsp: &str) {
-        let was_kicked = self.kicked.iter().any(|namespace| *namespace.path == *nsp)
+        let was_kicked = self.was_kicked(nsp)
             || self.entries.iter().any(|entry| {
                 entry.socket.path() == nsp
                     && matches!(
@@ -329,11 +344,17 @@ impl SocketClient {
     /// Calls the handlers of an event.
     fn start(&mut self, cx: &mut Context<'_>, socket: &Socket, event: &Event<'_>) {
         let namespace = socket.shared();
-        let ack = event.id.map(OpenAck::new);
+        let ack = event.stage.ack();
         let occasion = Occasion::Event(event.name);
         let deny = || Self::fail(socket, occasion, ack.as_ref(), &FailureKind::AccessDenied);
         if !socket.allows(event.name) {
             return deny();
+        }
+        if matches!(event.stage, Stage::Arrived(_)) && namespace.screens_packets() {
+            let middleware = socket.packet_middleware();
+            if !middleware.is_empty() {
+                return self.screen(cx, socket, event, ack, middleware);
+            }
         }
         let (any, own) = {
             let handlers = namespace.handlers();
@@ -428,8 +449,10 @@ impl SocketClient {
         if let Err(failure) = result {
             Self::fail(socket, occasion.as_occasion(), ack.as_ref(), failure);
         }
-        if let OwnedOccasion::Disconnect = occasion {
-            self.remove(socket);
+        match occasion {
+            OwnedOccasion::Disconnect => self.remove(socket),
+            OwnedOccasion::Packet(screening) => self.end_screening(socket, screening, ack.as_ref()),
+            OwnedOccasion::Connect | OwnedOccasion::Event(_) | OwnedOccasion::Job => {}
         }
     }
 
@@ -500,7 +523,7 @@ impl SocketClient {
         for index in 0..self.entries.len() {
             while self.has_room() {
                 let entry = &mut self.entries[index];
-                if entry.waiting.is_empty() || !entry.socket.was_let_in() {
+                if !entry.has_next() || !entry.socket.was_let_in() {
                     break;
                 }
                 // Other tasks get their turn, too: this one is woken for its next.
@@ -508,19 +531,16 @@ impl SocketClient {
                     return false;
                 };
                 turn.made_progress();
-                let Some(waiting) = entry.waiting.pop_front() else {
+                let Some(waiting) = entry.pop() else {
                     break;
                 };
-                if entry.waiting.is_empty() {
-                    entry.waiting = VecDeque::new();
-                }
                 self.pending_bytes -= waiting.bytes();
                 let socket = entry.socket.clone();
                 let event = Event {
                     name: &waiting.name,
                     args: &waiting.args,
                     attachments: &waiting.attachments,
-                    id: waiting.id,
+                    stage: waiting.stage,
                 };
                 self.start(cx, &socket, &event);
                 started = true;
@@ -546,7 +566,8 @@ impl SocketClient {
                     (_, Was::Connecting) => entry.drop_waiting(&mut self.pending_bytes),
                     (DisconnectReason::ServerNamespaceDisconnect, Was::Connected) => {
                         entry.drop_waiting(&mut self.pending_bytes);
-                        self.kicked.push(entry.socket.shared().clone());
+                        let rare = self.rare.get_or_insert_default();
+                        rare.remember_kick(entry.socket.path(), self.core.config.max_namespaces);
                     }
                     (_, Was::Connected) => {}
                 }
@@ -565,7 +586,7 @@ impl SocketClient {
             let entry = &mut self.entries[index - 1];
             if let Phase::Leaving(_) = entry.phase
                 && entry.running == 0
-                && entry.waiting.is_empty()
+                && !entry.has_queue()
             {
                 entry.phase = Phase::Disconnecting(Some(now() + grace));
                 let socket = entry.socket.clone();
@@ -596,7 +617,7 @@ impl SocketClient {
 
     fn advance(&mut self, cx: &mut Context<'_>) {
         loop {
-            let ended = self.poll_tasks(cx);
+            let ended = self.poll_tasks(cx) | self.poll_lookups(cx);
             let started = self.start_waiting(cx);
             let changed = self.see_off(cx);
             if !(ended || started || changed) {
@@ -683,6 +704,7 @@ impl Client for SocketClient {
         }
         self.incomplete = None;
         self.join_by = None;
+        self.cancel_lookups();
         if self.entries.is_empty() {
             return None;
         }

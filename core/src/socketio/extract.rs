@@ -29,6 +29,7 @@ use crate::{engine::Transport, error::Rejection, handshake::Handshake};
 /// | [`Extension<T>`](Extension) | a value that middleware put on the request | everywhere |
 /// | [`Transport`] | the transport at this moment | everywhere |
 /// | [`Recovered`] | whether it came back | everywhere |
+/// | [`Param<T>`](crate::Param) | what stands for a parameter of its namespace's pattern | everywhere |
 /// | [`Data<T>`](Data) | the event's arguments | events |
 /// | [`RawArgs`] | the same, undecoded | events |
 /// | [`AckSender`] | answers later | events |
@@ -311,12 +312,16 @@ pub struct Auth<T>(pub T);
 
 impl<C: Context, T: DeserializeOwned> Extract<C> for Auth<T> {
     fn extract(context: &C) -> Result<Self, Rejection> {
-        let auth = match context.socket().auth_json() {
-            Some(auth) => serde_json::from_str(auth),
-            None => serde_json::from_str("{}").or_else(|error| serde_json::from_str("null").map_err(|_| error)),
-        };
-        auth.map(Self).map_err(Rejection::Auth)
+        read_auth(context.socket().auth_json()).map(Self)
     }
+}
+
+pub(crate) fn read_auth<T: DeserializeOwned>(auth: Option<&str>) -> Result<T, Rejection> {
+    let auth = match auth {
+        Some(auth) => serde_json::from_str(auth),
+        None => serde_json::from_str("{}").or_else(|error| serde_json::from_str("null").map_err(|_| error)),
+    };
+    auth.map_err(Rejection::Auth)
 }
 
 /// A value that the application gave to the server with

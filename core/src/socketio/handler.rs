@@ -293,6 +293,10 @@ impl<H, A> Erased<H, A> {
     pub(crate) fn new(handler: H) -> Self {
         Self(handler, std::marker::PhantomData)
     }
+
+    pub(crate) fn handler(&self) -> &H {
+        &self.0
+    }
 }
 
 impl<A, H: EventHandler<A>> AnyEventHandler for Erased<H, A> {

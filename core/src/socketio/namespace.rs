@@ -6,7 +6,7 @@ use std::{
     fmt,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -15,6 +15,7 @@ use super::{
     broadcast::Broadcast,
     call::{Call, Next, Occasion, Wrapper},
     controller::Controller,
+    directory::Family,
     frames::OwnParser,
     handler::{
         AnyConnectHandler, AnyDisconnectHandler, AnyEventHandler, ConnectHandler, DisconnectHandler, Erased,
@@ -23,6 +24,7 @@ use super::{
     meter::{Meter, Timer},
     operators::broadcast_operators,
     packet::is_reserved,
+    packet_middleware::AnyPacketMiddleware,
     recovery::history::History,
     socket::Socket,
 };
@@ -71,21 +73,34 @@ pub struct Namespace(Arc<Shared>);
 /// What the sockets of a namespace share.
 pub(crate) struct Shared {
     pub(crate) path: Box<str>,
-    /// What is on this server.
+    /// What is on this server; nothing of a parent.
     pub(crate) rooms: Arc<Rooms>,
     /// What is on all servers.
     pub(crate) adapter: Arc<dyn Adapter>,
-    pub(crate) meter: Meter,
+    /// A child's is its parent's: clients do not make up what is counted.
+    pub(crate) meter: Arc<Meter>,
     /// What it remembers for clients that may come back.
     pub(crate) history: Option<Box<History>>,
+    pub(crate) family: Family,
     core: Arc<Core>,
+    /// A child's are its parent's.
+    registry: Arc<Registry>,
+}
+
+/// What is registered.
+#[derive(Default)]
+struct Registry {
     handlers: RwLock<Handlers>,
+    /// A parent's questions are for sockets of its children: no id may be used twice among them.
     ack_ids: AtomicU64,
+    /// Whether events of the namespace, or of any of its sockets, go through middleware.
+    screens_packets: AtomicBool,
 }
 
 #[derive(Default)]
 pub(crate) struct Handlers {
     pub(crate) middleware: Vec<Arc<dyn AnyConnectHandler>>,
+    pub(crate) packets: Vec<Arc<dyn AnyPacketMiddleware>>,
     pub(crate) connect: Option<Arc<dyn AnyConnectHandler>>,
     pub(crate) disconnect: Option<Arc<dyn AnyDisconnectHandler>>,
     pub(crate) events: HashMap<Arc<str>, Timed>,
@@ -122,7 +137,15 @@ pub struct Registration<'a> {
     namespace: &'a Shared,
 }
 
-impl Registration<'_> {
+impl<'a> Registration<'a> {
+    pub(super) fn new(namespace: &'a Shared) -> Self {
+        Self { namespace }
+    }
+
+    pub(crate) fn namespace(&self) -> &Shared {
+        self.namespace
+    }
+
     #[track_caller]
     pub(crate) fn require_state<T: Clone + Send + Sync + 'static>(&self) {
         assert!(
@@ -140,7 +163,11 @@ impl Namespace {
         Self(shared)
     }
 
-    /// Its path, with the leading slash.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
+    /// Its path, with the leading slash; a parent's is its pattern.
     ///
     /// ```
     /// let io = tower_socketio::SocketIo::builder().build();
@@ -425,7 +452,11 @@ impl Namespace {
     /// assert!(io.of("/").socket("nobody's").is_none());
     /// ```
     pub fn socket(&self, id: impl AsRef<str>) -> Option<Socket> {
-        self.0.rooms.get(id.as_ref())
+        let id = id.as_ref();
+        let mut found = None;
+        self.0
+            .each_local(|namespace| found = found.take().or_else(|| namespace.rooms.get(id)));
+        found
     }
 
     /// How many sockets are connected to this namespace on this server.
@@ -435,7 +466,9 @@ impl Namespace {
     /// assert_eq!(io.of("/").sockets_count(), 0);
     /// ```
     pub fn sockets_count(&self) -> usize {
-        self.0.rooms.len()
+        let mut count = 0;
+        self.0.each_local(|namespace| count += namespace.rooms.len());
+        count
     }
 
     pub(crate) fn adapter(&self) -> &dyn Adapter {
@@ -446,12 +479,21 @@ impl Namespace {
         Broadcast::new(self.0.clone())
     }
 
-    fn registration(&self) -> Registration<'_> {
-        Registration { namespace: &self.0 }
+    pub(super) fn registration(&self) -> Registration<'_> {
+        Registration::new(&self.0)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Handlers)) {
-        change(&mut self.0.handlers.write().unwrap_or_else(PoisonError::into_inner));
+    fn assert_no_child(&self) {
+        assert!(
+            self.0.parent().is_none(),
+            "the handlers of namespace {:?} are its parent's: register them with what `of_pattern` or `of_matching` returned",
+            self.0.path,
+        );
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut Handlers)) {
+        self.assert_no_child();
+        change(&mut self.0.registry.handlers.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -461,27 +503,45 @@ fn once<T: ?Sized>(slot: &mut Option<Arc<T>>, handler: Arc<T>, name: &str) {
 }
 
 impl Shared {
-    pub(crate) fn new(path: &str, core: Arc<Core>) -> Self {
-        let meter = Meter::new(path);
+    pub(crate) fn new(path: &str, core: Arc<Core>, family: Family) -> Self {
+        let (meter, registry) = match &family {
+            Family::Child(parent) => (parent.meter.clone(), parent.registry.clone()),
+            Family::Alone | Family::Parent(_) => (Arc::new(Meter::new(path)), Arc::default()),
+        };
         let rooms = Arc::new(Rooms::new(meter.rooms.clone()));
+        if let Family::Child(parent) = &family {
+            rooms.watch_as(&parent.rooms);
+        }
         Self {
             path: path.into(),
             adapter: rooms.clone(),
             rooms,
             meter,
             history: core.config.history().map(Box::new),
+            family,
             core,
-            handlers: RwLock::default(),
-            ack_ids: AtomicU64::new(0),
+            registry,
         }
     }
 
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
     pub(crate) fn handlers(&self) -> RwLockReadGuard<'_, Handlers> {
-        self.handlers.read().unwrap_or_else(PoisonError::into_inner)
+        self.registry.handlers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn screens_packets(&self) -> bool {
+        self.registry.screens_packets.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn screen_packets(&self) {
+        self.registry.screens_packets.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn next_ack_id(&self) -> u64 {
-        self.ack_ids.fetch_add(1, Ordering::Relaxed)
+        self.registry.ack_ids.fetch_add(1, Ordering::Relaxed)
     }
 
     pub(crate) fn parser(&self) -> OwnParser<'_> {
@@ -539,6 +599,14 @@ impl Shared {
         match own {
             Some(hook) => report(Some(&*hook), &failure),
             None => self.core.report(&failure),
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Family::Child(_) = self.family {
+            self.core.forget(self);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Namespace, Shared, once};
 use crate::{
-    adapter::room_events::RoomEvent,
+    adapter::room_events::{Hook, RoomEvent},
     socketio::{socket::Socket, task::contain},
 };
 
@@ -33,7 +33,13 @@ impl Namespace {
     /// });
     /// ```
     pub fn on_room_event(&self, hook: impl Fn(RoomEvent<'_>) + Send + Sync + 'static) -> &Self {
-        self.0.rooms.watch(hook);
+        self.assert_no_child();
+        let hook: Arc<Hook> = Arc::new(hook);
+        self.0.rooms.watch(hook.clone());
+        // A child that comes into being now has it already, and is told once all the same.
+        for child in self.0.children().unwrap_or_default() {
+            child.rooms.watch(hook.clone());
+        }
         self
     }
 

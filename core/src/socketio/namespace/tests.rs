@@ -10,7 +10,7 @@ use crate::{
     adapter::{Adapter, Details, Selection},
     engine::Flags,
     error::AckError,
-    socketio::{acks::Question, args::RawArgs, frames::Frames},
+    socketio::{acks::Question, args::RawArgs, directory::Family, frames::Frames},
 };
 
 /// Notes what it is told, and is two servers.
@@ -76,7 +76,7 @@ impl Adapter for Recorder {
 
 fn recorded() -> (Namespace, Arc<Recorder>) {
     let recorder = Arc::<Recorder>::default();
-    let mut shared = Shared::new("/x", SocketIo::builder().build().of("/").0.core.clone());
+    let mut shared = Shared::new("/x", SocketIo::builder().build().of("/").0.core.clone(), Family::Alone);
     shared.adapter = recorder.clone();
     (Namespace::new(Arc::new(shared)), recorder)
 }

@@ -7,8 +7,12 @@ use super::{Socket, Status, recovery::Lineage};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::adapter::Details;
-use crate::socketio::{acl::Acl, controller::Controller, jobs::Jobs, session::TypeMap};
+use crate::{
+    adapter::Details,
+    socketio::{
+        acl::Acl, controller::Controller, jobs::Jobs, packet_middleware::AnyPacketMiddleware, session::TypeMap,
+    },
+};
 
 /// One JSON value, which servers may exchange.
 pub(crate) type Data = Arc<RawValue>;
@@ -22,6 +26,7 @@ pub(super) struct Extras {
     /// `None`: everything is allowed.
     acl: Option<Acl>,
     pub(super) jobs: Jobs,
+    packets: Vec<Arc<dyn AnyPacketMiddleware>>,
     /// The value of the type that serves the namespace.
     object: Option<Arc<dyn Any + Send + Sync>>,
     /// If its client can come back.
@@ -186,6 +191,19 @@ impl Socket {
         acl.is_none_or(|acl| acl.is_allowed(event))
     }
 
+    pub(crate) fn push_packet_middleware(&self, middleware: Arc<dyn AnyPacketMiddleware>) {
+        self.with_extras(|extras| extras.packets.push(middleware));
+    }
+
+    /// What its events go through: the namespace's, then its own.
+    pub(crate) fn packet_middleware(&self) -> Vec<Arc<dyn AnyPacketMiddleware>> {
+        let mut middleware = self.shared().handlers().packets.clone();
+        if let Some(extras) = &self.lock().extras {
+            middleware.extend_from_slice(&extras.packets);
+        }
+        middleware
+    }
+
     /// `None`: it has left.
     pub(crate) fn with_jobs<T>(&self, with: impl FnOnce(Option<&mut Jobs>) -> T) -> T {
         let mut state = self.lock();
@@ -212,7 +230,13 @@ impl Socket {
             return;
         }
         let extras = state.extras.as_mut();
-        let values = extras.map(|extras| (std::mem::take(&mut extras.values), extras.object.take()));
+        let values = extras.map(|extras| {
+            (
+                std::mem::take(&mut extras.values),
+                extras.object.take(),
+                std::mem::take(&mut extras.packets),
+            )
+        });
         drop(state);
         // It is the application's code that drops them: without the lock.
         drop(values);

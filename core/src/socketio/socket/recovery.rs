@@ -197,7 +197,7 @@ impl Socket {
         match (history, frames.event_number()) {
             (Some(history), Some(event)) => {
                 history.send(rooms, event, frames, flags, To::Socket(self.id().clone()), || {
-                    if let Some(socket) = rooms.get(self.id()) {
+                    if let Some(socket) = rooms.get(self.id().as_str()) {
                         socket.deliver(frames, flags);
                     }
                 });

@@ -30,6 +30,7 @@ const CONTRACTS: [&str; 9] = [
     "app",
     "load",
     "operators",
+    "socket-client",
 ];
 
 /// What a server under test is asked to serve on one of its ports.
