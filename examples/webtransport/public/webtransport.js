@@ -23,7 +23,8 @@ async function connect() {
   const start = performance.now();
   socket = io({
     forceNew: true,
-    transports: by('direct').checked ? ['webtransport'] : ['polling', 'websocket', 'webtransport'],
+    // With 'websocket', too, networks that block UDP get that instead of polling.
+    transports: by('direct').checked ? ['webtransport'] : ['polling', 'webtransport'],
     // Only for a certificate that no authority has signed.
     transportOptions: {
       webtransport: { serverCertificateHashes: [{ algorithm: 'sha-256', value: new Uint8Array(hash) }] },
