@@ -94,7 +94,7 @@ async fn rooms_are_named_by_any_text_and_by_whatever_gives_several() {
     for (broadcast, whom) in [
         (io.to(&text), &[0][..]),
         (io.to(text.clone()), &[0]),
-        (io.to(&&*text), &[0]),
+        (io.to(&*text), &[0]),
         (io.to(&list), &[0, 1]),
         (io.to(&list[1..]), &[1]),
         (io.to(list.clone()), &[0, 1]),
