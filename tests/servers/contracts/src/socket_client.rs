@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem as Format, macros::format_description};
+use tokio::time::sleep;
 use tower_socketio::{
     Ack, AckError, Args, Data, EncodeError, EventError, Handshake, Namespace, RawArgs, Recovery, Refusal, Socket,
     SocketIo,
@@ -26,6 +27,11 @@ pub fn server() -> SocketIo {
     let io = SocketIo::builder()
         .ping_interval(Duration::from_secs(2))
         .connection_state_recovery(Recovery::default())
+        .allow_request(async |_: Handshake| {
+            // Clients that have no patience are to lose it.
+            sleep(Duration::from_millis(10)).await;
+            Ok(())
+        })
         .build();
     for path in ["/timeout_socket", "/valid", "/asd"] {
         io.of(path);
