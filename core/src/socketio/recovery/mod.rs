@@ -221,7 +221,7 @@ mod tests {
             "{}".to_owned(),
             format!(r#"{{"pid":"{PID}"}}"#),
             r#"{"offset":"x.1"}"#.to_owned(),
-            r#"{"pid":"short","offset":"x.1"}"#.to_owned(),
+            r#"{"pid":"no id","offset":"x.1"}"#.to_owned(),
             r#"{"pid":1,"offset":"x.1"}"#.to_owned(),
             format!(r#"{{"pid":"{PID}","offset":7}}"#),
             format!(r#"{{"pid":["{PID}"],"offset":null}}"#),
