@@ -56,7 +56,7 @@ async fn answers_to_polls_tell_their_length_and_are_not_chunked() {
 
 #[tokio::test]
 async fn compressed_answers_to_polls_hold_the_payload() {
-    let io = echo_server();
+    let io = with_echo(SocketIo::builder().http_compression(None));
     let emitting = io.clone();
     let server = serve!(App::new().wrap(Compress::default()).service(scope(&io)));
     let mut polling = server.polling("/socket.io/").await;

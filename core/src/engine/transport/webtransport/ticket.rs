@@ -75,7 +75,7 @@ impl WebTransportTicket {
     /// let (mut client, stream) = tokio::io::duplex(1024);
     /// tokio::spawn(ticket.drive(stream));
     /// client.write_all(b"\x010").await?; // one byte, a zero: a new client
-    /// assert_eq!(client.read_u8().await?, 105); // so long is the handshake of Engine.IO
+    /// assert_eq!(client.read_u8().await?, 107); // so long is the handshake of Engine.IO
     /// # Ok(())
     /// # }
     /// ```
