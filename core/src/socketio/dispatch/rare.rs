@@ -1,5 +1,4 @@
-//! What most clients have none of: namespaces that they were made to leave, or that are looked up for them, and a limit
-//! of their rate.
+//! What most clients have none of: namespaces that they were made to leave, or that are looked up for them.
 
 use super::{SocketClient, lookup::Lookup};
 
