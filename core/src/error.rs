@@ -396,6 +396,8 @@ pub enum FailureKind {
     NoHandler,
     /// The client sent an event that its [`Acl`](crate::Acl) denies.
     AccessDenied,
+    /// The client sends faster than its [`RateLimit`](crate::RateLimit) allows.
+    RateLimited,
     /// An extractor of the handler could not be made.
     Rejected(Rejection),
     /// The handler returned an error.
@@ -418,10 +420,14 @@ impl FailureKind {
                 (Cow::Borrowed(&*reason.message), reason.data.as_deref())
             }
             Self::Rejected(rejection) => (rejection.message_for_client().into(), None),
-            Self::AccessDenied => (Cow::Owned(self.to_string()), None),
+            Self::AccessDenied | Self::RateLimited => (Cow::Owned(self.to_string()), None),
             _ => (INTERNAL.into(), None),
         };
-        let name = matches!(self, Self::AccessDenied | Self::Rejected(Rejection::Args(_))).then(|| self.name());
+        let name = matches!(
+            self,
+            Self::AccessDenied | Self::RateLimited | Self::Rejected(Rejection::Args(_))
+        )
+        .then(|| self.name());
         Told { name, message, data }
     }
 
@@ -434,6 +440,7 @@ impl FailureKind {
     /// | `no_such_method` | [`NoHandler`](Self::NoHandler) |
     /// | `method_access_denied` | [`AccessDenied`](Self::AccessDenied) |
     /// | `invalid_method_args` | [`Rejected`](Self::Rejected), because of the arguments |
+    /// | `rate_limited` | [`RateLimited`](Self::RateLimited) |
     /// | `rejected` | [`Rejected`](Self::Rejected), because of anything else |
     /// | `handler_error` | [`Handler`](Self::Handler) |
     /// | `refused` | [`Refused`](Self::Refused) |
@@ -452,6 +459,7 @@ impl FailureKind {
             Self::NoNamespace => "no_such_namespace",
             Self::NoHandler => "no_such_method",
             Self::AccessDenied => "method_access_denied",
+            Self::RateLimited => "rate_limited",
             Self::Rejected(Rejection::Args(_)) => "invalid_method_args",
             Self::Rejected(_) => "rejected",
             Self::Handler(_) => "handler_error",
@@ -462,12 +470,13 @@ impl FailureKind {
         }
     }
 
-    pub(crate) const NAMES: [&str; 11] = [
+    pub(crate) const NAMES: [&str; 12] = [
         "invalid_packet",
         "no_such_namespace",
         "no_such_method",
         "method_access_denied",
         "invalid_method_args",
+        "rate_limited",
         "rejected",
         "handler_error",
         "refused",
@@ -488,7 +497,9 @@ impl FailureKind {
     /// ```
     pub fn is_clients_fault(&self) -> bool {
         match self {
-            Self::InvalidPacket(_) | Self::NoNamespace | Self::NoHandler | Self::AccessDenied => true,
+            Self::InvalidPacket(_) | Self::NoNamespace | Self::NoHandler | Self::AccessDenied | Self::RateLimited => {
+                true
+            }
             Self::Rejected(rejection) => rejection.is_clients_fault(),
             // A message meant for the client blames it; what came by `?` is the application's.
             Self::Handler(error) => error.source().is_none(),
@@ -505,6 +516,7 @@ impl fmt::Display for FailureKind {
             Self::NoNamespace => f.write_str("no such namespace"),
             Self::NoHandler => f.write_str("no handler for this event"),
             Self::AccessDenied => f.write_str("the client may not call this event"),
+            Self::RateLimited => f.write_str("the client sends faster than it may"),
             Self::Rejected(rejection) => rejection.fmt(f),
             Self::Handler(error) => error.fmt(f),
             Self::Refused(refusal) => refusal.fmt(f),

@@ -31,6 +31,7 @@ use crate::{
         meter::Failures,
         namespace::Namespace,
         operators::broadcast_operators,
+        rate_limit::RateLimit,
         recovery::{Recovery, history::History},
     },
 };
@@ -75,6 +76,7 @@ pub(crate) struct Config {
     pub(crate) max_handlers: usize,
     pub(crate) max_pending_bytes: usize,
     pub(crate) handler_grace: Duration,
+    pub(crate) rate_limit: Option<RateLimit>,
     /// What a socket may emit before it is let in: as much as an outbox.
     pub(crate) max_held_bytes: usize,
     pub(crate) recovery: Option<Recovery>,
@@ -89,6 +91,7 @@ impl Default for Config {
             max_handlers: 1024,
             max_pending_bytes: 1_000_000,
             handler_grace: Duration::from_secs(30),
+            rate_limit: None,
             max_held_bytes: 0,
             recovery: None,
         }
@@ -282,6 +285,19 @@ impl SocketIoBuilder {
     #[must_use]
     pub fn connection_state_recovery(mut self, recovery: Recovery) -> Self {
         self.config.recovery = Some(recovery);
+        self
+    }
+
+    /// How fast a client may send: see [`RateLimit`]. Default: as fast as its handlers take it.
+    ///
+    /// ```
+    /// use tower_socketio::{RateLimit, SocketIo};
+    ///
+    /// let io = SocketIo::builder().rate_limit(RateLimit::events_per_second(50).burst(100)).build();
+    /// ```
+    #[must_use]
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.config.rate_limit = Some(limit);
         self
     }
 

@@ -25,7 +25,7 @@ pub enum CloseReason {
     ParseError,
     /// The server is shutting down.
     ServerShuttingDown,
-    /// The client joined no namespace in time, or broke the protocol's order.
+    /// The client joined no namespace in time, broke the protocol's order, or sent faster than it may.
     ForcedServerClose,
 }
 

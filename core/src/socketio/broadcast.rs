@@ -304,8 +304,19 @@ impl Broadcast {
             (Some(history), Some(event)) => {
                 let to = To::Selected(self.selection.clone());
                 history.send(rooms, event, frames, self.flags, to, || send(&self.selection));
+                if !frames.is_held {
+                    self.show(frames);
+                }
             }
             _ => send(&self.selection),
+        }
+    }
+
+    /// Shows listeners what was held, and has been sent.
+    pub(crate) fn show(&self, frames: &Frames) {
+        if self.namespace.registry().listens_to_outgoing() {
+            let show = |socket: &Socket| socket.show_outgoing(frames);
+            self.namespace.rooms.select(&self.selection, show);
         }
     }
 

@@ -20,6 +20,7 @@ use serde_json::value::RawValue;
 mod entry;
 mod lookup;
 mod rare;
+mod rate;
 mod screening;
 
 use self::{
@@ -185,8 +186,15 @@ impl SocketClient {
             let _ = self.entries[index].socket.send_ack(id, &Args(()));
         }
         match (packet.kind, &packet.body) {
-            (Kind::Connect, Body::Object(auth)) => self.take_connect(cx, nsp, Some(auth)),
-            (Kind::Connect, _) => self.take_connect(cx, nsp, None),
+            (Kind::Connect, body) => {
+                let auth = match body {
+                    Body::Object(auth) => Some(&**auth),
+                    _ => None,
+                };
+                if self.may_connect(nsp, auth) {
+                    self.take_connect(cx, nsp, auth);
+                }
+            }
             (Kind::Disconnect, _) => match self.live(nsp) {
                 Some(index) => self.entries[index].socket.handle_disconnect(),
                 None if self.cancel_lookup(nsp) => {}
@@ -264,6 +272,9 @@ impl SocketClient {
     }
 
     fn take_event(&mut self, cx: &mut Context<'_>, nsp: &str, event: &Event<'_>) {
+        if !self.may_send(nsp, event) {
+            return;
+        }
         let index = self.live(nsp);
         if let Some(index) = index {
             self.entries[index].socket.shared().meter.event_received();
@@ -350,10 +361,17 @@ impl SocketClient {
         if !socket.allows(event.name) {
             return deny();
         }
-        if matches!(event.stage, Stage::Arrived(_)) && namespace.screens_packets() {
+        if matches!(event.stage, Stage::Arrived(_)) && namespace.registry().screens_packets() {
             let middleware = socket.packet_middleware();
             if !middleware.is_empty() {
                 return self.screen(cx, socket, event, ack, middleware);
+            }
+        }
+        if namespace.registry().listens_to_incoming() {
+            socket.show_incoming(event.name, event.args, event.attachments);
+            // A listener may have changed the rules.
+            if !socket.allows(event.name) {
+                return deny();
             }
         }
         let (any, own) = {
@@ -459,10 +477,14 @@ impl SocketClient {
     /// Tells the client, if it waits for an ack, and the application.
     fn fail(socket: &Socket, occasion: Occasion<'_>, ack: Option<&OpenAck>, failure: &FailureKind) {
         if let Some(ack) = ack {
-            // Nothing but text and what was JSON already.
-            let _ = socket.answer(ack, &ErrorAck { error: failure.told() });
+            Self::answer_failure(socket, ack, failure);
         }
         socket.shared().report(socket, occasion, failure);
+    }
+
+    fn answer_failure(socket: &Socket, ack: &OpenAck, failure: &FailureKind) {
+        // Nothing but text and what was JSON already.
+        let _ = socket.answer(ack, &ErrorAck { error: failure.told() });
     }
 
     /// Something went wrong before there was a socket.
@@ -670,6 +692,7 @@ impl Client for SocketClient {
             self.join_by = None;
         }
         let now = now();
+        self.end_slowness(now);
         if self.join_by.is_some_and(|by| by <= now) {
             self.join_by = None;
             self.doom(CloseReason::ForcedServerClose);
@@ -695,6 +718,7 @@ impl Client for SocketClient {
             .into_iter()
             .chain(self.incomplete_deadline())
             .chain(self.grace_deadline())
+            .chain(self.slowed_until())
             .min()
     }
 
@@ -725,7 +749,7 @@ impl Client for SocketClient {
 
 impl SocketClient {
     fn flow(&self) -> Flow {
-        if self.is_doomed || self.pending_bytes > self.core.config.max_pending_bytes {
+        if self.is_doomed || self.slowed_until().is_some() || self.pending_bytes > self.core.config.max_pending_bytes {
             Flow::Full
         } else {
             Flow::Open

@@ -27,6 +27,8 @@ pub(crate) struct Frames {
     number: Option<u64>,
     /// The whole in each form, where that differs, once there is a recipient of it.
     recoded: OnceLock<Box<[Recoded; Form::ALL.len()]>>,
+    /// It was held until its socket was let in: who sends it shows it to listeners.
+    pub(crate) is_held: bool,
 }
 
 /// The server's own parser; `None`: it has none.
@@ -149,6 +151,22 @@ impl Frames {
         self.number.is_some() && !form.has_offsets()
     }
 
+    /// The event's name and arguments; `None` of any other packet.
+    pub(crate) fn as_event(&self) -> Option<(String, &str)> {
+        let text = std::str::from_utf8(self.head.packet().get(1..)?).ok()?;
+        let (name, args) = sio::split_event(text)?;
+        let args = match self.number {
+            // Without the offset, which holds no comma.
+            Some(_) => args.rsplit_once(',').map_or("", |(args, _)| args),
+            None => args,
+        };
+        Some((name, args))
+    }
+
+    pub(crate) fn attachments(&self) -> &[Bytes] {
+        &self.attachments
+    }
+
     /// Queues them for a client, in its generation's form.
     pub(crate) fn send(&self, connection: &Connection, flags: Flags) -> bool {
         let form = Form::of(connection.generation(), connection.reader());
@@ -242,6 +260,7 @@ impl Frames {
             is_event: false,
             number: None,
             recoded: OnceLock::new(),
+            is_held: false,
         }
     }
 }

@@ -22,6 +22,7 @@ use super::{
         EventHandler, HandlerFuture,
     },
     meter::{Meter, Timer},
+    observe::Listener,
     operators::broadcast_operators,
     packet::is_reserved,
     packet_middleware::AnyPacketMiddleware,
@@ -87,14 +88,42 @@ pub(crate) struct Shared {
     registry: Arc<Registry>,
 }
 
-/// What is registered.
+/// What is registered, with the namespace or with any of its sockets; and whether there is anything of what
+/// most have none of, so that an event need not look.
 #[derive(Default)]
-struct Registry {
+pub(crate) struct Registry {
     handlers: RwLock<Handlers>,
     /// A parent's questions are for sockets of its children: no id may be used twice among them.
     ack_ids: AtomicU64,
-    /// Whether events of the namespace, or of any of its sockets, go through middleware.
     screens_packets: AtomicBool,
+    listens_to_incoming: AtomicBool,
+    listens_to_outgoing: AtomicBool,
+}
+
+impl Registry {
+    pub(crate) fn screens_packets(&self) -> bool {
+        self.screens_packets.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn screen_packets(&self) {
+        self.screens_packets.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn listens_to_incoming(&self) -> bool {
+        self.listens_to_incoming.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn listen_incoming(&self) {
+        self.listens_to_incoming.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn listens_to_outgoing(&self) -> bool {
+        self.listens_to_outgoing.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn listen_outgoing(&self) {
+        self.listens_to_outgoing.store(true, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -107,6 +136,7 @@ pub(crate) struct Handlers {
     pub(crate) any: Option<Arc<dyn AnyEventHandler>>,
     /// For events that have no handler of their own.
     pub(crate) other: Option<Arc<dyn AnyEventHandler>>,
+    pub(crate) outgoing: Vec<Arc<Listener>>,
     error: Option<Arc<ErrorHook>>,
     acl: Option<Arc<InitialAcl>>,
     upgrade: Option<Arc<UpgradeHook>>,
@@ -532,12 +562,8 @@ impl Shared {
         self.registry.handlers.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn screens_packets(&self) -> bool {
-        self.registry.screens_packets.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn screen_packets(&self) {
-        self.registry.screens_packets.store(true, Ordering::Relaxed);
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     pub(crate) fn next_ack_id(&self) -> u64 {

@@ -251,7 +251,7 @@ impl Namespace {
     pub fn on_packet<A: 'static, M: PacketMiddleware<A>>(&self, middleware: M) -> &Self {
         M::check(&self.registration());
         self.change(|handlers| handlers.packets.push(Arc::new(Erased::new(middleware))));
-        self.shared().screen_packets();
+        self.shared().registry().screen_packets();
         self
     }
 }
@@ -274,7 +274,7 @@ impl Socket {
     pub fn on_packet<A: 'static, M: PacketMiddleware<A>>(&self, middleware: M) -> &Self {
         M::check(&Registration::new(self.shared()));
         self.push_packet_middleware(Arc::new(Erased::new(middleware)));
-        self.shared().screen_packets();
+        self.shared().registry().screen_packets();
         self
     }
 }

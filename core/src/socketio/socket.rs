@@ -437,6 +437,15 @@ impl Socket {
         if frames.send(&self.0.connection, flags) && frames.is_event() {
             self.0.namespace.meter.event_sent();
         }
+        // Whoever sends those does so with a lock.
+        if !frames.is_held && frames.event_number().is_none() {
+            self.show_outgoing(frames);
+        }
+    }
+
+    /// Whether its client can be sent that.
+    pub(crate) fn takes(&self, frames: &Frames) -> bool {
+        frames.is_for(&self.0.connection)
     }
 
     /// A broadcast's question, for a socket that is connected. Not under another socket's lock.

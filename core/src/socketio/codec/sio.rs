@@ -203,6 +203,25 @@ pub(crate) fn payload_start(message: &str) -> usize {
     }
 }
 
+/// The name and the arguments of an event that this file wrote; `None` of any other packet. Looks into no argument.
+pub(crate) fn split_event(packet: &str) -> Option<(String, &str)> {
+    let rest = packet
+        .strip_prefix(['2', '5'])?
+        .trim_start_matches(|character: char| character.is_ascii_digit());
+    let rest = rest.strip_prefix('-').unwrap_or(rest);
+    let rest = if rest.starts_with('/') {
+        rest.split_once(',')?.1
+    } else {
+        rest
+    };
+    let (_id, json) = split_digits(rest);
+    let json = json.strip_prefix('[')?.strip_suffix(']')?;
+    let mut names = serde_json::Deserializer::from_str(json).into_iter::<String>();
+    let name = names.next()?.ok()?;
+    let args = &json[names.byte_offset()..];
+    Some((name, args.strip_prefix(',').unwrap_or(args)))
+}
+
 /// `51-`: the count after the kind. Digits only; the reference reads `1e0-` and ` 1-` too, but
 /// nobody writes them.
 fn attachment_count(text: &str, max: usize) -> Result<(usize, &str), PacketError> {

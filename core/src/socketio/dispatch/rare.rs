@@ -1,6 +1,7 @@
 //! What most clients have none of: namespaces that they were made to leave, or that are looked up for them.
 
 use super::{SocketClient, lookup::Lookup};
+use crate::socketio::rate_limit::Limiter;
 
 /// What most clients have none of.
 #[derive(Default)]
@@ -9,6 +10,7 @@ pub(super) struct Rare {
     /// ignored.
     kicked: Vec<Box<str>>,
     pub(super) lookups: Vec<Lookup>,
+    pub(super) limiter: Option<Limiter>,
 }
 
 impl Rare {

@@ -10,7 +10,12 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::{
     adapter::Details,
     socketio::{
-        acl::Acl, controller::Controller, jobs::Jobs, packet_middleware::AnyPacketMiddleware, session::TypeMap,
+        acl::Acl,
+        controller::Controller,
+        jobs::Jobs,
+        observe::{Listener, Listeners},
+        packet_middleware::AnyPacketMiddleware,
+        session::TypeMap,
     },
 };
 
@@ -27,6 +32,7 @@ pub(super) struct Extras {
     acl: Option<Acl>,
     pub(super) jobs: Jobs,
     packets: Vec<Arc<dyn AnyPacketMiddleware>>,
+    listeners: Listeners,
     /// The value of the type that serves the namespace.
     object: Option<Arc<dyn Any + Send + Sync>>,
     /// If its client can come back.
@@ -204,6 +210,17 @@ impl Socket {
         middleware
     }
 
+    pub(crate) fn with_listeners<T>(&self, with: impl FnOnce(&mut Listeners) -> T) -> T {
+        self.with_extras(|extras| with(&mut extras.listeners))
+    }
+
+    /// Some of its listeners, to be called without the lock.
+    pub(crate) fn listeners(&self, some: impl FnOnce(&Listeners) -> &Vec<Arc<Listener>>) -> Vec<Arc<Listener>> {
+        let state = self.lock();
+        let extras = state.extras.as_ref();
+        extras.map(|extras| some(&extras.listeners).clone()).unwrap_or_default()
+    }
+
     /// `None`: it has left.
     pub(crate) fn with_jobs<T>(&self, with: impl FnOnce(Option<&mut Jobs>) -> T) -> T {
         let mut state = self.lock();
@@ -235,6 +252,7 @@ impl Socket {
                 std::mem::take(&mut extras.values),
                 extras.object.take(),
                 std::mem::take(&mut extras.packets),
+                std::mem::take(&mut extras.listeners),
             )
         });
         drop(state);

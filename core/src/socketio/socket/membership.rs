@@ -74,19 +74,32 @@ impl Socket {
         state.rooms = held.rooms.iter().filter_map(|room| rooms.join(self, room)).collect();
         drop(log);
         // With the lock: what another task emits now comes after it.
-        self.send_held(emits);
+        self.send_held(&emits);
         drop(state);
         self.0.namespace.meter.let_in(self);
         rooms.tell();
-        self.send_held(unlocked.unwrap_or_default());
+        self.show_held(&emits);
+        let unlocked = unlocked.unwrap_or_default();
+        self.send_held(&unlocked);
+        self.show_held(&unlocked);
         true
     }
 
-    fn send_held(&self, emits: Vec<HeldEmit>) {
+    fn send_held(&self, emits: &[HeldEmit]) {
         for emit in emits {
             match emit {
-                HeldEmit::Own(frames) => self.transmit(&frames, Flags::default()),
-                HeldEmit::Broadcast(broadcast, frames, question) => broadcast.send_frames(&frames, question.as_ref()),
+                HeldEmit::Own(frames) => self.transmit(frames, Flags::default()),
+                HeldEmit::Broadcast(broadcast, frames, question) => broadcast.send_frames(frames, question.as_ref()),
+            }
+        }
+    }
+
+    /// Listeners are called without a lock, and so were not when it was sent.
+    fn show_held(&self, emits: &[HeldEmit]) {
+        for emit in emits {
+            match emit {
+                HeldEmit::Own(frames) => self.show_outgoing(frames),
+                HeldEmit::Broadcast(broadcast, frames, _) => broadcast.show(frames),
             }
         }
     }
@@ -166,7 +179,9 @@ impl Socket {
         }
     }
 
-    pub(super) fn push_held(&self, held: &mut Held, bytes: usize, emit: HeldEmit) {
+    pub(super) fn push_held(&self, held: &mut Held, bytes: usize, mut emit: HeldEmit) {
+        let (HeldEmit::Own(frames) | HeldEmit::Broadcast(_, frames, _)) = &mut emit;
+        frames.is_held = true;
         held.bytes += bytes;
         if held.bytes > self.0.namespace.max_held_bytes() {
             tracing::warn!("a connect handler sends more than an outbox holds before the client is let in");

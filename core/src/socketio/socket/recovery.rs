@@ -201,6 +201,11 @@ impl Socket {
                         socket.deliver(frames, flags);
                     }
                 });
+                if !frames.is_held
+                    && let Some(socket) = rooms.get(self.id().as_str())
+                {
+                    socket.show_outgoing(frames);
+                }
             }
             _ => self.deliver(frames, flags),
         }

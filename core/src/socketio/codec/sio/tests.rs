@@ -353,10 +353,11 @@ proptest! {
         let text = String::from_utf8(out).unwrap();
         let packet = decode(&text, 10).unwrap();
         prop_assert_eq!((packet.nsp, packet.id), (&*nsp, id));
-        let Body::Event { name: found, .. } = &packet.body else {
+        let Body::Event { name: found, args: json } = &packet.body else {
             return Err(TestCaseError::fail("no event"));
         };
         prop_assert_eq!(found, &name);
+        prop_assert_eq!(split_event(&text), Some((name, &**json)));
         prop_assert_eq!(read(&text, &attachments, Kind::BinaryEvent, Kind::Event)?, args);
     }
 
@@ -367,6 +368,7 @@ proptest! {
         let text = String::from_utf8(out).unwrap();
         let packet = decode(&text, 10).unwrap();
         prop_assert_eq!((packet.nsp, packet.id), (&*nsp, Some(id)));
+        prop_assert_eq!(split_event(&text), None);
         prop_assert_eq!(read(&text, &attachments, Kind::BinaryAck, Kind::Ack)?, args);
     }
 
