@@ -5,6 +5,7 @@ pub mod app;
 /// The example of a parser in the core's documentation.
 #[path = "../../../../core/docs/parser.rs"]
 pub mod big_integers;
+pub mod dynamic;
 pub mod engine;
 pub mod engine_client;
 pub mod http;
@@ -21,13 +22,14 @@ use tower_socketio::{Generation, Service, SocketIo, parser::MsgPack};
 
 use self::big_integers::BigIntegers;
 
-const CONTRACTS: [&str; 9] = [
+const CONTRACTS: [&str; 10] = [
     "engine",
     "engine3",
     "engine-client",
     "http",
     "socket",
     "app",
+    "dynamic",
     "load",
     "operators",
     "socket-client",
@@ -88,6 +90,7 @@ impl Command {
                 }
                 Ok(commands)
             }
+            (Some("dynamic"), "default") => one(dynamic::server().service()),
             (Some("load"), "default") => one(load::server().service()),
             (Some("operators"), "default") => one(operators::server().service()),
             (Some("socket-client"), "default") => one(socket_client::server().service()),
