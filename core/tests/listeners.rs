@@ -135,7 +135,7 @@ async fn a_socket_has_listeners_of_its_own_after_the_namespaces() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn incoming_events_are_seen_after_rules_and_middleware_and_before_their_handlers() {
+async fn incoming_events_are_seen_after_the_rules_and_before_middleware_and_handlers() {
     let (io, log) = server();
     let nsp = io.of("/");
     nsp.acl(|_| Acl::all().deny("secret"))
@@ -156,8 +156,8 @@ async fn incoming_events_are_seen_after_rules_and_middleware_and_before_their_ha
     other.send(r#"42["say","b"]"#).await;
     idle().await;
     let expected = [
-        r#"first: say ["a"]"#,
-        r#"second: say ["a"]"#,
+        r#"first: old ["a"]"#,
+        r#"second: old ["a"]"#,
         "handled a",
         r#"Some("secret") the client may not call this event"#,
         "first: what [1]",

@@ -361,17 +361,19 @@ impl SocketClient {
         if !socket.allows(event.name) {
             return deny();
         }
-        if matches!(event.stage, Stage::Arrived(_)) && namespace.registry().screens_packets() {
-            let middleware = socket.packet_middleware();
-            if !middleware.is_empty() {
-                return self.screen(cx, socket, event, ack, middleware);
+        if let Stage::Arrived(_) = event.stage {
+            if namespace.registry().listens_to_incoming() {
+                socket.show_incoming(event.name, event.args, event.attachments);
+                // A listener may have changed the rules.
+                if !socket.allows(event.name) {
+                    return deny();
+                }
             }
-        }
-        if namespace.registry().listens_to_incoming() {
-            socket.show_incoming(event.name, event.args, event.attachments);
-            // A listener may have changed the rules.
-            if !socket.allows(event.name) {
-                return deny();
+            if namespace.registry().screens_packets() {
+                let middleware = socket.packet_middleware();
+                if !middleware.is_empty() {
+                    return self.screen(cx, socket, event, ack, middleware);
+                }
             }
         }
         let (any, own) = {

@@ -107,8 +107,8 @@ impl Namespace {
 }
 
 impl Socket {
-    /// Adds a listener that sees every event of this client that its [`Acl`](crate::Acl) and
-    /// [middleware](Namespace::on_packet) let through, before the event's handlers, whether it has any or not. Several are
+    /// Adds a listener that sees every event of this client that its [`Acl`](crate::Acl) allows, as it came: before
+    /// [middleware](Namespace::on_packet) and the event's handlers, whether it has any or not. Several are
     /// called in the order of registration. They must not block. A panic of theirs is told to
     /// [`on_error`](Namespace::on_error).
     ///
