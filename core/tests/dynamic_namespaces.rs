@@ -256,6 +256,17 @@ async fn the_operators_of_a_parent_reach_all_children() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_parent_emits_is_written_by_the_servers_own_parser() {
+    let io = SocketIo::builder().parser(tower_socketio::parser::MsgPack).build();
+    let parents = [io.of_pattern("/orders-{id}"), io.of_matching(async |_| true)];
+    for (parent, path) in parents.iter().zip(["/orders-1", "/x"]) {
+        let mut client = tower_socketio::testing::connect(&io, path).await.unwrap();
+        parent.emit("news", bytes::Bytes::from_static(b"x")).unwrap();
+        assert_eq!(client.recv::<Vec<u8>>("news").await.unwrap(), b"x");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_parent_that_asks_gives_up_in_time_and_forgets() {
     let (io, _) = server();
     let orders = io.of_pattern("/orders-{id}");

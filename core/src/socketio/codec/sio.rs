@@ -205,17 +205,11 @@ pub(crate) fn payload_start(message: &str) -> usize {
 
 /// The name and the arguments of an event that this file wrote; `None` of any other packet. Looks into no argument.
 pub(crate) fn split_event(packet: &str) -> Option<(String, &str)> {
-    let rest = packet
-        .strip_prefix(['2', '5'])?
-        .trim_start_matches(|character: char| character.is_ascii_digit());
-    let rest = rest.strip_prefix('-').unwrap_or(rest);
-    let rest = if rest.starts_with('/') {
-        rest.split_once(',')?.1
-    } else {
-        rest
-    };
-    let (_id, json) = split_digits(rest);
-    let json = json.strip_prefix('[')?.strip_suffix(']')?;
+    let Parts { kind, payload, .. } = parts(packet, usize::MAX).ok()?;
+    if !matches!(kind, Kind::Event | Kind::BinaryEvent) {
+        return None;
+    }
+    let json = payload.strip_prefix('[')?.strip_suffix(']')?;
     let mut names = serde_json::Deserializer::from_str(json).into_iter::<String>();
     let name = names.next()?.ok()?;
     let args = &json[names.byte_offset()..];
