@@ -595,3 +595,19 @@ async fn after_a_shutdown_nothing_is_left() {
         assert!(changes.contains(&expected.to_owned()), "{expected} in {changes:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn children_of_a_pattern_count_as_their_parent_so_that_clients_make_no_series() {
+    let (io, counts) = counting(SocketIo::builder(), |io| {
+        io.of_pattern("/orders-{id}").on("say", async || Ack(()));
+    });
+    let before = counts.series().len();
+    let mut ws = Ws::join(&io, "/orders-1").await;
+    ws.connect("/orders-2").await;
+    ws.send_all(&[r#"42/orders-1,1["say"]"#, r#"42/orders-2,2["say"]"#]).await;
+    assert_eq!(ws.texts().await.len(), 2);
+    let changes = counts.changes();
+    assert!(changes.contains(&"sockets{/orders-{id}} 2".to_owned()), "{changes:?}");
+    assert!(!changes.iter().any(|change| change.contains("orders-1")), "{changes:?}");
+    assert_eq!(counts.series().len(), before);
+}
