@@ -609,3 +609,81 @@ async fn clients_of_every_generation_join_children() {
     assert_eq!(fourth.texts().await, [r#"42/orders-4,["said","x"]"#]);
     assert_eq!(log.take(), ["3", "4"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn only_the_newest_namespaces_that_a_client_was_made_to_leave_are_remembered() {
+    let io = SocketIo::builder().max_namespaces(2).build();
+    let orders = io.of_pattern("/orders-{id}");
+    orders.on_connect(async |socket: Socket| socket.disconnect());
+    let mut ws = Ws::open(&io).await;
+    for id in 1..=3 {
+        ws.send(&format!("40/orders-{id},")).await;
+        assert_eq!(ws.texts().await.len(), 2);
+    }
+    ws.send_all(&[r#"42/orders-2,["x"]"#, r#"42/orders-3,["x"]"#]).await;
+    idle().await;
+    assert_eq!(io.clients_count(), 1);
+    ws.send(r#"42/orders-1,["x"]"#).await;
+    ws.end().await;
+    assert_eq!(io.clients_count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_joins_whose_connection_has_ended_meanwhile() {
+    let gate = Gate::closed();
+    let io = SocketIo::builder().state(gate.clone()).build();
+    io.of("/")
+        .on_disconnect(async |State(gate): State<Gate>| gate.pass().await);
+    let parent = io.of_matching(async |_| {
+        sleep(secs(1)).await;
+        true
+    });
+    let mut ws = Ws::join(&io, "/").await;
+    ws.send("40/late,").await;
+    idle().await;
+    ws.vanish().await;
+    // The client's disconnect handler is still in progress.
+    sleep(secs(2)).await;
+    assert!(parent.children().is_empty());
+    gate.admit(1);
+    soon("the end", io.close()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_parent_emits_is_recovered_by_clients_that_come_back() {
+    let io = SocketIo::builder()
+        .connection_state_recovery(tower_socketio::Recovery::default())
+        .build();
+    let orders = io.of_pattern("/orders-{id}");
+    let told = Log::default();
+    let seen = told.clone();
+    orders.on_any_outgoing(move |event| {
+        // It takes locks.
+        event.socket().join("seen");
+        seen.add(format!("{} [{}]", event.name(), event.args().json()));
+    });
+    let mut ws = Ws::open(&io).await;
+    let connected = ask(&mut ws, "/orders-1").await;
+    let (_, pid) = connected.split_once(r#""pid":""#).expect("a pid");
+    let pid = pid.trim_end_matches("\"}").to_owned();
+    orders.emit("first", "a").unwrap();
+    let first = ws.text().await;
+    let (_, offset) = first.split_once(r#"["first","a",""#).expect("an offset");
+    let offset = offset.trim_end_matches("\"]").to_owned();
+    ws.vanish().await;
+    idle().await;
+    orders.emit("missed", ()).unwrap();
+    let mut ws = Ws::open(&io).await;
+    ws.send(&format!(r#"40/orders-1,{{"pid":"{pid}","offset":"{offset}"}}"#))
+        .await;
+    let texts = ws.texts().await;
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.starts_with(r#"42/orders-1,["missed",null,"#)),
+        "{texts:?}"
+    );
+    assert_eq!(told.take(), [r#"first ["a"]"#]);
+    io.of("/orders-1").emit("later", 1).unwrap();
+    assert_eq!(told.take(), ["later [1]"]);
+}

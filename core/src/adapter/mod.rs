@@ -3,7 +3,6 @@
 //! Whatever is for a selection of sockets goes through an [`Adapter`]. [`local`] is the one of a server
 //! that is alone; one of a cluster does what it is told here, by `local`, and tells the other servers.
 
-pub(crate) mod children;
 pub(crate) mod local;
 pub(crate) mod room_events;
 

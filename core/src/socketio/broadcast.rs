@@ -2,11 +2,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use futures_util::{FutureExt as _, future::join_all};
+
 use super::{
     acks::{AckStream, Question},
-    args::{EmitArgs, EncodeError, FromArgs},
+    args::{EmitArgs, EncodeError, FromArgs, RawArgs},
     frames::Frames,
     namespace::Shared as Namespace,
+    packet::is_reserved,
     recovery::history::To,
     remote_socket::RemoteSocket,
     rooms::IntoRooms,
@@ -231,9 +234,17 @@ impl Broadcast {
     /// # }
     /// ```
     pub async fn fetch_sockets(&self) -> Vec<RemoteSocket> {
-        let found = self.adapter().fetch(&self.selection).await;
-        let remote = |details| RemoteSocket::new(self.namespace.clone(), details);
-        found.into_iter().map(remote).collect()
+        let mut found = Vec::new();
+        self.each(|one| {
+            let namespace = one.namespace.clone();
+            let remote = move |details| RemoteSocket::new(namespace.clone(), details);
+            found.push(
+                one.adapter()
+                    .fetch(&one.selection)
+                    .map(|found| found.into_iter().map(remote)),
+            );
+        });
+        join_all(found).await.into_iter().flatten().collect()
     }
 
     /// Makes them enter a room, or several.
@@ -243,7 +254,8 @@ impl Broadcast {
     /// io.within("waiting").sockets_join(["game 1", "players"]);
     /// ```
     pub fn sockets_join<M>(&self, rooms: impl IntoRooms<M>) {
-        self.adapter().join(&self.selection, &rooms.into_names());
+        let rooms = rooms.into_names();
+        self.each(|one| one.adapter().join(&one.selection, &rooms));
     }
 
     /// Makes them leave a room, or several.
@@ -253,7 +265,8 @@ impl Broadcast {
     /// io.within("game 1").sockets_leave("waiting");
     /// ```
     pub fn sockets_leave<M>(&self, rooms: impl IntoRooms<M>) {
-        self.adapter().leave(&self.selection, &rooms.into_names());
+        let rooms = rooms.into_names();
+        self.each(|one| one.adapter().leave(&one.selection, &rooms));
     }
 
     /// Disconnects them from the namespace, with `server namespace disconnect`, so that they do not
@@ -266,10 +279,34 @@ impl Broadcast {
     /// io.within("user:ada").disconnect_sockets(true);
     /// ```
     pub fn disconnect_sockets(&self, close: bool) {
-        self.adapter().disconnect(&self.selection, close);
+        self.each(|one| one.adapter().disconnect(&one.selection, close));
+    }
+
+    /// Of a parent: the same to each of its children. `None`: it is for one namespace.
+    fn over_children(&self) -> Option<Vec<Self>> {
+        let children = self.namespace.children()?;
+        let to = |namespace| Self {
+            namespace,
+            ..self.clone()
+        };
+        Some(children.into_iter().map(to).collect())
+    }
+
+    fn each(&self, tell: impl FnMut(&Self)) {
+        match self.over_children() {
+            Some(children) => children.iter().for_each(tell),
+            None => std::iter::once(self).for_each(tell),
+        }
     }
 
     fn send_event(&self, event: &str, args: &impl EmitArgs, question: Option<&Question>) -> Result<(), EncodeError> {
+        if let Some(children) = self.over_children() {
+            // Each child has its own path and, where clients may come back, its own offsets.
+            let args = encode(event, args)?;
+            return children
+                .iter()
+                .try_for_each(|child| child.send_event(event, &args, question));
+        }
         let frames = match question {
             Some(question) => Frames::event(&self.namespace.path, Some(question.id()), event, args)?,
             None => self.namespace.event(event, args, self.flags.volatile)?,
@@ -321,8 +358,20 @@ impl Broadcast {
     }
 
     fn adapter(&self) -> &dyn Adapter {
-        self.namespace.adapter(self.is_local)
+        if self.is_local {
+            &*self.namespace.rooms
+        } else {
+            &*self.namespace.adapter
+        }
     }
+}
+
+/// The arguments of an event, for several namespaces.
+fn encode(event: &str, args: &impl EmitArgs) -> Result<RawArgs, EncodeError> {
+    if is_reserved(event) {
+        return Err(EncodeError::ReservedEvent(event.to_owned()));
+    }
+    RawArgs::encode(args)
 }
 
 impl fmt::Debug for Broadcast {

@@ -17,7 +17,7 @@ use super::{
     pattern::Pattern,
     task::contain,
 };
-use crate::{adapter::children::Children, server::Core};
+use crate::server::Core;
 
 /// The namespaces of a server.
 #[derive(Default)]
@@ -36,15 +36,8 @@ enum Slot {
 /// What a namespace is to others.
 pub(crate) enum Family {
     Alone,
-    Parent(Parent),
+    Parent(Rule),
     Child(Arc<Shared>),
-}
-
-/// What makes a namespace a parent.
-pub(crate) struct Parent {
-    pub(crate) rule: Rule,
-    /// Its children, as far as they are on this server.
-    pub(crate) local: Children,
 }
 
 /// Which paths are a parent's.
@@ -119,13 +112,7 @@ impl Core {
         {
             return there.clone();
         }
-        let parent = Arc::new_cyclic(|this| {
-            let children = Children::new(this);
-            let local = children.clone().local();
-            let mut parent = Shared::new(path, self.clone(), Family::Parent(Parent { rule, local }));
-            parent.adapter = Arc::new(children);
-            parent
-        });
+        let parent = Arc::new(Shared::new(path, self.clone(), Family::Parent(rule)));
         parents.push(parent.clone());
         parent
     }
@@ -204,11 +191,9 @@ impl Directory {
 pub(crate) async fn resolve(core: Arc<Core>, request: NamespaceRequest) -> Option<Arc<Shared>> {
     for parent in core.parents() {
         let is_its = match &parent.family {
+            Family::Parent(Rule::Pattern(pattern)) => pattern.read(request.path()).is_some(),
+            Family::Parent(Rule::Matcher(matcher)) => matcher(request.clone()).await,
             Family::Alone | Family::Child(_) => false,
-            Family::Parent(parent) => match &parent.rule {
-                Rule::Pattern(pattern) => pattern.read(request.path()).is_some(),
-                Rule::Matcher(matcher) => matcher(request.clone()).await,
-            },
         };
         if is_its {
             return Some(core.child(&parent, request.path()));

@@ -8,12 +8,12 @@ use serde::de::DeserializeOwned;
 
 use super::{
     MAX_NSP,
-    directory::{Family, Parent, Rule, is_path},
+    directory::{Family, Rule, is_path},
     extract::{Context, Extract, read_auth},
     namespace::{Namespace, Registration, Shared},
     pattern::Pattern,
 };
-use crate::{adapter::Adapter, error::Rejection, handshake::Handshake, server::SocketIo};
+use crate::{error::Rejection, handshake::Handshake, server::SocketIo};
 
 /// A client asks for a namespace that nobody has named: what
 /// [`SocketIo::of_matching`] decides by.
@@ -220,15 +220,6 @@ impl Shared {
         matches!(self.family, Family::Parent(_)).then(|| self.core().children(self))
     }
 
-    /// How its sockets are reached: on all servers, or on this one.
-    pub(crate) fn adapter(&self, is_local: bool) -> &dyn Adapter {
-        match &self.family {
-            _ if !is_local => &*self.adapter,
-            Family::Parent(parent) => &parent.local,
-            Family::Alone | Family::Child(_) => &*self.rooms,
-        }
-    }
-
     /// A parent's children, or the namespace itself.
     pub(crate) fn each_local(&self, mut each: impl FnMut(&Self)) {
         match self.children() {
@@ -247,11 +238,8 @@ impl Shared {
     /// The pattern of a parent.
     pub(crate) fn pattern(&self) -> Option<&Pattern> {
         match &self.family {
-            Family::Parent(Parent {
-                rule: Rule::Pattern(pattern),
-                ..
-            }) => Some(pattern),
-            Family::Parent(_) | Family::Alone | Family::Child(_) => None,
+            Family::Parent(Rule::Pattern(pattern)) => Some(pattern),
+            Family::Parent(Rule::Matcher(_)) | Family::Alone | Family::Child(_) => None,
         }
     }
 

@@ -229,15 +229,6 @@ impl Frames {
         self.head.len() + self.attachments.iter().map(Bytes::len).sum::<usize>() + own
     }
 
-    /// The same packet for another namespace than `/`.
-    pub(crate) fn moved(&self, parser: OwnParser<'_>, from: &str, to: &str) -> Result<Self, EncodeError> {
-        let text = std::str::from_utf8(&self.head.packet()[1..]).unwrap_or_default();
-        // What comes before the path is digits.
-        let (before, after) = text.split_once(from).unwrap_or_default();
-        let head = Frame::text(&[before, to, after].concat());
-        Self::with(head, self.attachments.to_vec()).written_by(parser)
-    }
-
     fn text(parser: OwnParser<'_>, write: impl FnOnce(&mut Vec<u8>)) -> Self {
         let written: Result<_, Infallible> = Frame::write_text(|out| {
             write(out);

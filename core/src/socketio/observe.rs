@@ -112,7 +112,8 @@ impl Socket {
     /// called in the order of registration. They must not block. A panic of theirs is told to
     /// [`on_error`](Namespace::on_error).
     ///
-    /// A handler of any event of any client is [`Namespace::on_any`].
+    /// They go with the socket, also where its client [comes back](crate::SocketIoBuilder::connection_state_recovery) as
+    /// another. A handler of any event of any client is [`Namespace::on_any`].
     ///
     /// ```
     /// use tower_socketio::{SocketIo, Socket};

@@ -258,7 +258,8 @@ impl Namespace {
 
 impl Socket {
     /// Adds middleware of packets for this socket alone, after that of its
-    /// [namespace](Namespace::on_packet). Events that have arrived and wait for their turn go through it, too.
+    /// [namespace](Namespace::on_packet). Events that have arrived and wait for their turn go through it, too. It goes with
+    /// the socket: one whose client has [come back](crate::SocketIoBuilder::connection_state_recovery) has none.
     ///
     /// # Panics
     /// When it asks for a [`State`](crate::State) that the server does not have.

@@ -604,7 +604,8 @@ async fn children_of_a_pattern_count_as_their_parent_so_that_clients_make_no_ser
     let before = counts.series().len();
     let mut ws = Ws::join(&io, "/orders-1").await;
     ws.connect("/orders-2").await;
-    ws.send_all(&[r#"42/orders-1,1["say"]"#, r#"42/orders-2,2["say"]"#]).await;
+    ws.send_all(&[r#"42/orders-1,1["say"]"#, r#"42/orders-2,2["say"]"#])
+        .await;
     assert_eq!(ws.texts().await.len(), 2);
     let changes = counts.changes();
     assert!(changes.contains(&"sockets{/orders-{id}} 2".to_owned()), "{changes:?}");
