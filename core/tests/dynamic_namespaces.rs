@@ -624,7 +624,7 @@ async fn only_the_newest_namespaces_that_a_client_was_made_to_leave_are_remember
     idle().await;
     assert_eq!(io.clients_count(), 1);
     ws.send(r#"42/orders-1,["x"]"#).await;
-    ws.end().await;
+    idle().await;
     assert_eq!(io.clients_count(), 0);
 }
 

@@ -76,10 +76,12 @@ async fn it_sees_changes_and_refuses_events_in_the_order_of_registration() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_goes_on_by_polling_too_where_nothing_else_wakes_the_server() {
-    let (io, nsp, _) = server();
+    let (io, nsp, log) = server();
     nsp.on_packet(async |_: Packet| {});
     let client = Polling::join(&io, "/").await;
     client.posted("421[\"say\",1]\u{1e}422[\"say\",2]").await;
+    idle().await;
+    assert_eq!(log.take(), ["say 1", "say 2"]);
     assert_eq!(client.get().await.packets(), ["431[1]", "432[2]"]);
 }
 
