@@ -17,7 +17,7 @@ pub fn websocket(data: &[u8]) {
     let Some((&size, wire)) = data.split_first() else {
         return;
     };
-    let mut decoder = Decoder::new(64 * 1024);
+    let mut decoder = Decoder::new(64 * 1024, None);
     for piece in wire.chunks(usize::from(size).max(1)) {
         let mut piece = piece.to_vec();
         let fed = decoder.feed(&mut piece, |_| {

@@ -34,6 +34,7 @@ pub mod __private {
 
 pub use tower_socketio_macros::{namespace, namespace_methods};
 
+pub use self::engine::PerMessageDeflate;
 pub use self::{
     adapter::room_events::RoomEvent,
     client_bundle::ClientBundleError,

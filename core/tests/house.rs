@@ -48,6 +48,7 @@ fn pure_rooms_know_no_runtime_no_clock_and_no_locks() {
         "engine/codec",
         "engine/transport/websocket/codec.rs",
         "engine/transport/websocket/codec",
+        "engine/transport/websocket/deflate",
         "engine/transport/websocket/utf8.rs",
         "engine/transport/webtransport/codec.rs",
         "socketio/codec",

@@ -2,7 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{conn::Timing, generation::Generation, hooks::Hooks, runtime::Runtime, transport::Transport};
+use super::{
+    conn::Timing,
+    generation::Generation,
+    hooks::Hooks,
+    runtime::Runtime,
+    transport::{Transport, websocket::deflate::PerMessageDeflate},
+};
 use crate::{client_bundle::ClientBundle, cors::Cors};
 
 /// The engine's settings. The defaults are the reference server's, save
@@ -22,6 +28,7 @@ use crate::{client_bundle::ClientBundle, cors::Cors};
 /// | `upgrade_timeout` | 10 s |
 /// | `max_payload` | 1,000,000 bytes |
 /// | `max_outbox_bytes` | 1,000,000 bytes |
+/// | `per_message_deflate` | off |
 /// | `cors` | pages of the same origin |
 /// | `runtime` | the current one |
 /// | `serve_client` | off |
@@ -38,6 +45,7 @@ pub(crate) struct EngineConfig {
     pub(crate) upgrade_timeout: Duration,
     pub(crate) max_payload: usize,
     pub(crate) max_outbox_bytes: usize,
+    pub(crate) per_message_deflate: Option<PerMessageDeflate>,
     pub(crate) cors: Cors,
     pub(crate) runtime: Runtime,
     pub(crate) client_bundle: Option<Arc<ClientBundle>>,
@@ -63,6 +71,7 @@ impl Default for EngineConfig {
             upgrade_timeout: Duration::from_secs(10),
             max_payload: 1_000_000,
             max_outbox_bytes: 1_000_000,
+            per_message_deflate: None,
             cors: Cors::same_origin(),
             runtime: Runtime::default(),
             client_bundle: None,
@@ -275,6 +284,24 @@ macro_rules! engine_settings {
         #[must_use]
         pub fn max_outbox_bytes(mut self, bytes: usize) -> Self {
             self.$($config).+.max_outbox_bytes = bytes;
+            self
+        }
+
+        /// Compresses messages over WebSockets (`permessage-deflate`, RFC 7692) for clients that offer it,
+        /// as browsers do, and takes theirs. Default: off, since it costs more time than all else that
+        /// is done with a message.
+        ///
+        /// A client's message may have [`max_payload`](Self::max_payload) bytes compressed and as
+        /// many when it is not. With it, a client whose `Sec-WebSocket-Extensions` is malformed is refused.
+        ///
+        /// ```
+        /// use tower_socketio::{PerMessageDeflate, SocketIo};
+        ///
+        /// let io = SocketIo::builder().per_message_deflate(PerMessageDeflate::default()).build();
+        /// ```
+        #[must_use]
+        pub fn per_message_deflate(mut self, deflate: $crate::PerMessageDeflate) -> Self {
+            self.$($config).+.per_message_deflate = Some(deflate);
             self
         }
 

@@ -3,7 +3,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Waker,
 };
 
@@ -18,7 +21,7 @@ use super::{
     outbox::Outbox,
     reason::CloseReason,
     sid::Sid,
-    transport::{Transport, duplex::probe::Attempt, polling::Outlet},
+    transport::{Transport, duplex::probe::Attempt, polling::Outlet, websocket::deflate::PerMessageDeflate},
 };
 
 /// A handle of one connection, cheap to clone; sending never waits for the network.
@@ -43,10 +46,19 @@ struct Shared {
     sid: Sid,
     generation: Generation,
     reader: Reader,
-    /// Bytes that may wait before a further message cuts the client off.
-    outbox_limit: usize,
+    /// The transport takes compressed messages.
+    is_compressing: AtomicBool,
+    sending: Arc<Sending>,
     meter: Meter,
     state: Mutex<State>,
+}
+
+/// What all connections of a server know of sending.
+#[derive(Debug)]
+pub(super) struct Sending {
+    /// Bytes that may wait before a further message cuts the client off.
+    pub(super) outbox_limit: usize,
+    pub(super) deflate: Option<PerMessageDeflate>,
 }
 
 struct State {
@@ -132,14 +144,15 @@ impl Connection {
         generation: Generation,
         transport: Transport,
         reader: Reader,
-        outbox_limit: usize,
+        sending: Arc<Sending>,
         meter: Meter,
     ) -> Self {
         Self(Arc::new(Shared {
             sid,
             generation,
             reader,
-            outbox_limit,
+            is_compressing: AtomicBool::new(false),
+            sending,
             meter,
             state: Mutex::new(State {
                 outbox: Outbox::default(),
@@ -212,7 +225,7 @@ impl Connection {
     /// ```
     pub fn send_text(&self, text: &str) {
         if let Some(frame) = self.generation().text(text) {
-            self.send_frames([frame].iter(), Flags::default());
+            self.send_frame(frame);
         }
     }
 
@@ -227,8 +240,16 @@ impl Connection {
     /// ```
     pub fn send_binary(&self, bytes: &[u8]) {
         if let Some(frame) = self.generation().binary(bytes) {
-            self.send_frames([frame].iter(), Flags::default());
+            self.send_frame(frame);
         }
+    }
+
+    fn send_frame(&self, frame: Frame) {
+        let frame = match self.deflate() {
+            Some(settings) => frame.compressible(settings),
+            None => frame,
+        };
+        self.send_frames([frame].iter(), Flags::default());
     }
 
     /// Sends what is queued, then closes the connection with that reason. Only the first reason
@@ -244,6 +265,17 @@ impl Connection {
         self.change(|state| {
             state.ending.get_or_insert(reason);
         });
+    }
+
+    /// How messages to it are compressed, if they are.
+    pub(crate) fn deflate(&self) -> Option<&PerMessageDeflate> {
+        let is_compressing = self.0.is_compressing.load(Ordering::Relaxed);
+        self.0.sending.deflate.as_ref().filter(|_| is_compressing)
+    }
+
+    /// Whether the transport that carries it takes compressed messages.
+    pub(super) fn set_compressing(&self, compressing: bool) {
+        self.0.is_compressing.store(compressing, Ordering::Relaxed);
     }
 
     /// Queues frames, together or not at all, and says which.
@@ -262,7 +294,7 @@ impl Connection {
             if state.waiting() == 0 {
                 state.largest = 0;
             }
-            let limit = self.0.outbox_limit.saturating_add(state.largest);
+            let limit = self.0.sending.outbox_limit.saturating_add(state.largest);
             if state.waiting() > limit {
                 queued.dropped = state.outbox.drop_volatile();
             }
@@ -387,7 +419,7 @@ impl Connection {
 
     /// How full the outbox is, to a transport that could empty it before more is handled.
     pub(super) fn fill(&self) -> Fill {
-        let half = self.0.outbox_limit / 2;
+        let half = self.0.sending.outbox_limit / 2;
         let state = self.lock();
         match state.waiting().saturating_sub(state.largest) {
             counted if counted >= half => Fill::Half,

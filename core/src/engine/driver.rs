@@ -84,8 +84,10 @@ impl Life {
         reader: Reader,
         handshake: Handshake,
         sid: Sid,
+        compressing: bool,
     ) -> Option<Box<Self>> {
         let mut life = Self::reserve(server, transport, reader, handshake, sid)?;
+        life.connection.set_compressing(compressing);
         let packet = server.open_packet(&life.connection, transport);
         life.connection.send_control(packet);
         life.open();
@@ -103,9 +105,15 @@ impl Life {
     ) -> Option<Box<Self>> {
         // Here is a runtime; where the client's life ends there may be none.
         server.runtime();
-        let limit = server.config.max_outbox_bytes;
         let generation = handshake.generation();
-        let connection = Connection::new(sid, generation, transport, reader, limit, server.meter.clone());
+        let connection = Connection::new(
+            sid,
+            generation,
+            transport,
+            reader,
+            server.sending.clone(),
+            server.meter.clone(),
+        );
         if !server.registry.insert(&connection) {
             return None;
         }

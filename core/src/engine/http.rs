@@ -243,7 +243,8 @@ impl Shared {
             self.meter.refused(Refused::Closing);
             return Ok(unavailable());
         }
-        let life = Life::begin(self, Transport::Polling, route.reader, handshake, sid.clone()).ok_or_else(id_taken)?;
+        let life = Life::begin(self, Transport::Polling, route.reader, handshake, sid.clone(), false);
+        let life = life.ok_or_else(id_taken)?;
         let connection = life.connection.clone();
         let open = polling::open(&connection, route.dress.form);
         self.runtime().spawn(Carrier::new(life));

@@ -65,7 +65,8 @@ mod runtime;
 mod sid;
 pub(crate) mod transport;
 
-use self::{activity::Activity, config::engine_settings, meter::Meter, registry::Registry};
+pub use self::transport::websocket::deflate::PerMessageDeflate;
+use self::{activity::Activity, config::engine_settings, connection::Sending, meter::Meter, registry::Registry};
 #[cfg(any(fuzzing, test))]
 pub(crate) use self::{
     codec::Posted, transport::websocket::codec::Decoder,
@@ -276,6 +277,7 @@ pub struct Engine(Arc<Shared>);
 /// What all connections of a server share.
 pub(crate) struct Shared {
     pub(crate) config: EngineConfig,
+    sending: Arc<Sending>,
     upper: Box<dyn Upper>,
     registry: Registry,
     activity: Activity,
@@ -355,9 +357,14 @@ impl Engine {
 
     pub(crate) fn new(config: EngineConfig, upper: impl Upper) -> Self {
         config.runtime.adopt_current();
+        let sending = Sending {
+            outbox_limit: config.max_outbox_bytes,
+            deflate: config.per_message_deflate,
+        };
         Self(Arc::new(Shared {
             meter: Meter::new(&config),
             config,
+            sending: Arc::new(sending),
             upper: Box::new(upper),
             registry: Registry::new(),
             activity: Activity::default(),

@@ -27,6 +27,8 @@ pub(crate) struct Frames {
     number: Option<u64>,
     /// The whole in each form, where that differs, once there is a recipient of it.
     recoded: OnceLock<Box<[Recoded; Form::ALL.len()]>>,
+    /// The same in each form, for those to whom it is sent compressed.
+    compressible: OnceLock<Box<[Recoded; Form::ALL.len()]>>,
     /// It was held until its socket was let in: who sends it shows it to listeners.
     pub(crate) is_held: bool,
 }
@@ -170,16 +172,28 @@ impl Frames {
     /// Queues them for a client, in its generation's form.
     pub(crate) fn send(&self, connection: &Connection, flags: Flags) -> bool {
         let form = Form::of(connection.generation(), connection.reader());
+        let mut frames = self.in_form(form, connection);
+        if flags.compress
+            && let Some(deflate) = connection.deflate()
+            && frames.iter().any(|frame| deflate.covers(frame.packet().len()))
+        {
+            let compressible = &self.compressible.get_or_init(Box::default)[form as usize];
+            frames = compressible.get_or_init(|| frames.iter().map(|frame| frame.compressible(deflate)).collect());
+        }
+        !frames.is_empty() && connection.send_frames(frames.iter(), flags)
+    }
+
+    fn in_form(&self, form: Form, connection: &Connection) -> &[Frame] {
         let is_plain = self.is_plain_to(form);
         match &self.own {
             None if self.attachments.is_empty() && form.is_as_written() && !is_plain => {
-                return connection.send_frames(std::iter::once(&self.head), flags);
+                return std::slice::from_ref(&self.head);
             }
-            Some(own) if form.is_as_parsed() => return connection.send_frames(own.frames.iter(), flags),
+            Some(own) if form.is_as_parsed() => return &own.frames,
             _ => {}
         }
         let recoded = &self.recoded.get_or_init(Box::default)[form as usize];
-        let recoded = recoded.get_or_init(|| {
+        recoded.get_or_init(|| {
             if !self.is_for(connection) {
                 tracing::warn!(
                     "clients of {} have no binary, and are left out of a packet that holds some",
@@ -194,8 +208,7 @@ impl Frames {
                     form.recode(&self.head, &self.attachments)
                 }
             })
-        });
-        !recoded.is_empty() && connection.send_frames(recoded.iter(), flags)
+        })
     }
 
     /// Whether the client can be sent it.
@@ -216,6 +229,7 @@ impl Frames {
     pub(crate) fn as_written(&self) -> Self {
         Self {
             recoded: OnceLock::new(),
+            compressible: OnceLock::new(),
             head: self.head.clone(),
             attachments: self.attachments.clone(),
             own: self.own.clone(),
@@ -252,6 +266,7 @@ impl Frames {
             number: None,
             recoded: OnceLock::new(),
             is_held: false,
+            compressible: OnceLock::new(),
         }
     }
 }

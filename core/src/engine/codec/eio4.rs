@@ -209,7 +209,7 @@ mod tests {
             let frame = control(&signal);
             assert_eq!(frame.packet(), packet.as_bytes());
             assert_eq!(
-                frame.websocket()[..],
+                frame.websocket(None)[..],
                 [&[0x81, u8::try_from(packet.len()).unwrap()], packet.as_bytes()].concat()
             );
         }

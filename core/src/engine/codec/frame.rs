@@ -7,7 +7,10 @@
 use std::{cell::Cell, sync::Arc};
 
 use super::eio4;
-use crate::engine::transport::websocket::codec::{MAX_HEADER, Opcode, put_header_before};
+use crate::engine::transport::websocket::{
+    codec::{MAX_HEADER, Opcode, put_header_before},
+    deflate::{Agreed, Compressed, PerMessageDeflate},
+};
 
 /// Scratch buffers that grew beyond this are not kept.
 const KEPT_SCRATCH: usize = 64 * 1024;
@@ -15,11 +18,25 @@ const KEPT_SCRATCH: usize = 64 * 1024;
 /// One encoded message or control packet. Cloning shares the bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Frame {
-    /// Not `Bytes`, which allocates once more when it is first cloned.
-    wire: Arc<[u8]>,
-    /// How long the WebSocket header is, at the start of `wire`.
+    wire: Wire,
+    /// How long the WebSocket header is, at the start of it.
     header: u8,
     binary: bool,
+}
+
+/// Whole WebSocket frames.
+#[derive(Debug, Clone)]
+enum Wire {
+    /// Not `Bytes`, which allocates once more when it is first cloned.
+    Plain(Arc<[u8]>),
+    /// One that may be sent compressed.
+    Compressible(Arc<Compressible>),
+}
+
+#[derive(Debug)]
+struct Compressible {
+    plain: Arc<[u8]>,
+    compressed: Compressed,
 }
 
 impl Frame {
@@ -85,28 +102,54 @@ impl Frame {
 
     fn new(wire: &[u8], header: usize, binary: bool) -> Self {
         Self {
-            wire: wire.into(),
+            wire: Wire::Plain(wire.into()),
             header: u8::try_from(header).expect("a header and a control frame are short"),
             binary,
         }
     }
 
-    /// The whole WebSocket frame.
-    pub(crate) fn websocket(&self) -> &[u8] {
-        &self.wire
+    /// The same message, to be sent compressed where that is agreed, if it is long enough. Its clones
+    /// share what is made of it.
+    pub(crate) fn compressible(&self, settings: &PerMessageDeflate) -> Self {
+        let wire = match &self.wire {
+            Wire::Plain(plain) if settings.covers(self.packet().len()) => Wire::Compressible(Arc::new(Compressible {
+                plain: plain.clone(),
+                compressed: Compressed::new(settings),
+            })),
+            wire => wire.clone(),
+        };
+        Self { wire, ..*self }
+    }
+
+    /// The whole WebSocket frame, as it is sent to a client with whom that is agreed.
+    pub(crate) fn websocket(&self, deflate: Option<Agreed>) -> &[u8] {
+        if let (Wire::Compressible(frame), Some(agreed)) = (&self.wire, deflate) {
+            let opcode = if self.binary { Opcode::Binary } else { Opcode::Text };
+            if let Some(compressed) = frame.compressed.frame(agreed, opcode, self.packet()) {
+                return compressed;
+            }
+        }
+        self.plain()
+    }
+
+    fn plain(&self) -> &[u8] {
+        match &self.wire {
+            Wire::Plain(plain) => plain,
+            Wire::Compressible(frame) => &frame.plain,
+        }
     }
 
     /// The packet without its framing: text, or raw bytes when [`is_binary`](Self::is_binary).
     pub(crate) fn packet(&self) -> &[u8] {
-        &self.wire[usize::from(self.header)..]
+        &self.plain()[usize::from(self.header)..]
     }
 
     pub(crate) fn is_binary(&self) -> bool {
         self.binary
     }
 
-    /// Bytes on a WebSocket.
+    /// Bytes on a WebSocket that does not compress.
     pub(crate) fn len(&self) -> usize {
-        self.wire.len()
+        self.plain().len()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Method, Response, StatusCode, request::Parts};
+use http::{Method, Response, StatusCode, header::SEC_WEBSOCKET_EXTENSIONS, request::Parts};
 use hyper::ext::Protocol;
 
 use super::{ResponseBody, admit, check_origin, session_text, unavailable};
@@ -49,6 +49,20 @@ impl Shared {
                 return Err(response);
             }
         };
+        let deflate = match self
+            .config
+            .per_message_deflate
+            .map(|settings| settings.agree(&parts.headers))
+        {
+            Some(Ok(deflate)) => deflate,
+            None => None,
+            Some(Err(malformed)) => {
+                self.meter.refused(Refused::BadWebSocket);
+                let hooks = &self.config.hooks;
+                hooks.report(&ConnectionErrorKind::TransportHandshake, parts);
+                return Err(refused_upgrade(&malformed.to_string()));
+            }
+        };
         let request = self.config.hooks.keep(parts);
         let (purpose, answer) = match purpose {
             Found::New(generation, reader) => match self.let_in(parts, generation).await {
@@ -65,7 +79,16 @@ impl Shared {
         let mut response = opening.response().map(|()| ResponseBody::default());
         let hooks = &self.config.hooks;
         hooks.write_headers(answer, &mut response, request.as_ref());
-        Ok((response, Ticket { server, purpose }))
+        let deflate = deflate.map(|(agreed, answer)| {
+            response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, answer);
+            agreed
+        });
+        let ticket = Ticket {
+            server,
+            purpose,
+            deflate,
+        };
+        Ok((response, ticket))
     }
 
     fn purpose(&self, tail: &str, parts: &Parts, verdict: &Verdict) -> Result<Found, ConnectionErrorKind> {

@@ -44,6 +44,7 @@ type Gone<IO, F> = (Wire<IO, F>, End<<F as Framing>::Violation>);
 
 impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Carrier<IO, F> {
     pub(in crate::engine::transport) fn new(life: Box<Life>, wire: Wire<IO, F>) -> Self {
+        life.connection.set_compressing(wire.is_compressing());
         Self {
             life: Some(life),
             wire: Some(wire),
@@ -94,6 +95,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Carrier<IO, F> {
         let (unwritten, end) = wire.give_up();
         life.connection.written(std::mem::take(&mut self.taken));
         life.connection.put_back(unwritten);
+        life.connection.set_compressing(false);
         life.attach(transport);
         for request in rest {
             life.connection.request(request);

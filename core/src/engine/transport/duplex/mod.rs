@@ -37,7 +37,10 @@ pub(super) trait Framing: Unpin {
     fn has_backlog(&self) -> bool;
 
     /// A frame as it is written.
-    fn parts(frame: &Frame) -> impl Iterator<Item = &[u8]> + Clone;
+    fn parts<'a>(&self, frame: &'a Frame) -> impl Iterator<Item = &'a [u8]> + Clone;
+
+    /// Whether messages may be written compressed.
+    fn is_compressing(&self) -> bool;
 
     /// What is written last, if anything is, to a client that may have broken the rules. The client
     /// then says goodbye, too.

@@ -98,6 +98,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Wire<IO, F> {
         })
     }
 
+    /// Whether messages may be written compressed.
+    pub(super) fn is_compressing(&self) -> bool {
+        self.framing.is_compressing()
+    }
+
     /// Whether everything handed over has been written.
     pub(super) fn is_flushed(&self) -> bool {
         self.outbox.is_empty() && self.answer.is_none()
@@ -125,7 +130,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Wire<IO, F> {
             let mut slices = [IoSlice::new(&[]); SLICES];
             let mut count = 0;
             let mut skip = self.written;
-            for (slice, part) in slices.iter_mut().zip(self.outbox.iter().flat_map(F::parts)) {
+            let framing = &self.framing;
+            for (slice, part) in slices
+                .iter_mut()
+                .zip(self.outbox.iter().flat_map(|frame| framing.parts(frame)))
+            {
                 let skipped = skip.min(part.len());
                 skip -= skipped;
                 *slice = IoSlice::new(&part[skipped..]);
@@ -160,7 +169,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Wire<IO, F> {
     fn advance(&mut self, written: usize) {
         self.written += written;
         while let Some(frame) = self.outbox.front() {
-            let length = F::parts(frame).map(<[u8]>::len).sum();
+            let length = self.framing.parts(frame).map(<[u8]>::len).sum();
             if self.written < length {
                 break;
             }

@@ -99,7 +99,7 @@ fn read_by_tungstenite(role: Role, wire: Vec<u8>) -> (Vec<Message>, Option<Error
 
 /// What we read, in tungstenite's words, and the close code that a violation earns.
 fn read_by_us(wire: &[u8], piece: usize) -> (Vec<Message>, Option<u16>) {
-    let mut decoder = Decoder::new(MAX_MESSAGE);
+    let mut decoder = Decoder::new(MAX_MESSAGE, None);
     let mut got = Vec::new();
     for piece in wire.chunks(piece) {
         let fed = decoder.feed(&mut piece.to_vec(), |event| {

@@ -9,11 +9,15 @@
 use std::{mem, ops::ControlFlow};
 
 use self::frame::Header;
-use super::utf8::{self, NotUtf8};
+use super::{
+    deflate::{Agreed, inflate},
+    utf8::{self, NotUtf8},
+};
 
 mod frame;
 mod violation;
 
+pub(crate) use frame::put_compressed_header_before;
 pub(crate) use frame::{MAX_HEADER, Opcode, control_frame, put_header_before};
 pub(crate) use violation::Violation;
 
@@ -48,6 +52,8 @@ pub(crate) struct CloseFrame<'a> {
 #[derive(Debug)]
 pub(crate) struct Decoder {
     max_message: usize,
+    /// Whether messages may be compressed.
+    deflate: Option<Agreed>,
     /// Bytes as they came: the start of a header or of a control frame, or all that followed a
     /// `Break`.
     kept: Vec<u8>,
@@ -60,9 +66,10 @@ pub(crate) struct Decoder {
 
 impl Decoder {
     /// A decoder for one connection, that refuses messages of more than `max_message` bytes.
-    pub(crate) fn new(max_message: usize) -> Self {
+    pub(crate) fn new(max_message: usize, deflate: Option<Agreed>) -> Self {
         Self {
             max_message,
+            deflate,
             kept: Vec::new(),
             kept_start: 0,
             message: None,
@@ -89,6 +96,11 @@ impl Decoder {
             self.end();
         }
         result
+    }
+
+    /// What was agreed of compression.
+    pub(super) fn deflate(&self) -> Option<Agreed> {
+        self.deflate
     }
 
     /// Whether bytes that followed a `Break` wait for the next call of `feed`.
@@ -167,14 +179,19 @@ impl Decoder {
                 Payload::Incomplete => Ok(None),
                 Payload::Gathered(used) => Ok(Some((used, ControlFlow::Continue(())))),
                 Payload::Ended(used) => {
-                    let whole = self.message.take();
-                    let (text, gathered) = whole.as_ref().map_or((false, &[][..]), |m| (m.text, &m.bytes));
-                    let payload = if gathered.is_empty() { &bytes[..used] } else { gathered };
-                    Ok(Some((used, sink(data_event(text, payload)?))))
+                    let Some(whole) = self.message.take() else {
+                        return Ok(None);
+                    };
+                    let payload = if whole.bytes.is_empty() {
+                        &bytes[..used]
+                    } else {
+                        &whole.bytes
+                    };
+                    Ok(Some((used, self.hand_on(whole.text, whole.compressed, payload, sink)?)))
                 }
             };
         }
-        let Some(header) = Header::read(bytes)? else {
+        let Some(header) = Header::read(bytes, self.deflate.is_some())? else {
             return Ok(None);
         };
         if header.opcode.is_control() {
@@ -187,9 +204,14 @@ impl Decoder {
             && let Some(payload) = bytes.get_mut(header.size..).and_then(|rest| rest.get_mut(..len))
         {
             frame::unmask(payload, header.mask);
-            return Ok(Some((header.size + len, sink(data_event(text, payload)?))));
+            return Ok(Some((
+                header.size + len,
+                self.hand_on(text, header.compressed, payload, sink)?,
+            )));
         }
-        let message = self.message.get_or_insert_with(|| Message::new(text));
+        let message = self
+            .message
+            .get_or_insert_with(|| Message::new(text, header.compressed));
         message.fragments += 1;
         message.frame = Some(Frame {
             missing: len,
@@ -197,6 +219,22 @@ impl Decoder {
             last: header.last,
         });
         Ok(Some((header.size, ControlFlow::Continue(()))))
+    }
+
+    /// Hands on a whole message.
+    fn hand_on(
+        &self,
+        text: bool,
+        compressed: bool,
+        payload: &[u8],
+        sink: &mut impl FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, Violation> {
+        if compressed {
+            return inflate(payload, self.max_message, |payload| {
+                Ok(sink(data_event(text, payload)?))
+            });
+        }
+        Ok(sink(data_event(text, payload)?))
     }
 
     /// Whether a data frame may come now, and be this long: its length.
@@ -274,7 +312,7 @@ impl Decoder {
     fn end(&mut self) {
         *self = Self {
             state: State::Ended,
-            ..Self::new(self.max_message)
+            ..Self::new(self.max_message, self.deflate)
         };
     }
 }
@@ -291,12 +329,13 @@ enum State {
 /// A message of which a part has come: fragments, or one frame over several reads.
 #[derive(Debug)]
 struct Message {
-    /// Unmasked.
+    /// Unmasked, and compressed if it came so.
     bytes: Vec<u8>,
     /// The frame whose payload is coming; `None` between two frames.
     frame: Option<Frame>,
     fragments: u32,
     text: bool,
+    compressed: bool,
     /// How many bytes at the end are the start of a character that the next ones must complete (0
     /// to 3).
     open_character: u8,
@@ -320,12 +359,13 @@ enum Payload {
 }
 
 impl Message {
-    fn new(text: bool) -> Self {
+    fn new(text: bool, compressed: bool) -> Self {
         Self {
             bytes: Vec::new(),
             frame: None,
             fragments: 0,
             text,
+            compressed,
             open_character: 0,
         }
     }
@@ -373,7 +413,7 @@ impl Message {
         }
         let unchecked = self.bytes.len() - usize::from(self.open_character);
         self.bytes.extend_from_slice(payload);
-        if self.text {
+        if self.text && !self.compressed {
             self.open_character = utf8::check_end(&self.bytes[unchecked..]).map_err(|NotUtf8| Violation::BadText)?;
         }
         Ok(())

@@ -38,8 +38,12 @@ impl Framing for Decoder {
         Self::has_backlog(self)
     }
 
-    fn parts(frame: &Frame) -> impl Iterator<Item = &[u8]> + Clone {
-        iter::once(frame.websocket())
+    fn parts<'a>(&self, frame: &'a Frame) -> impl Iterator<Item = &'a [u8]> + Clone {
+        iter::once(frame.websocket(self.deflate()))
+    }
+
+    fn is_compressing(&self) -> bool {
+        self.deflate().is_some()
     }
 
     fn goodbye(violation: Option<&Violation>) -> Option<Frame> {

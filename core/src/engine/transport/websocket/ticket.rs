@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::codec::Decoder;
+use super::{codec::Decoder, deflate::Agreed};
 use crate::{
     engine::{
         Shared,
@@ -47,6 +47,8 @@ use crate::{
 pub struct Ticket {
     pub(crate) server: Arc<Shared>,
     pub(crate) purpose: Purpose,
+    /// What is agreed of compression.
+    pub(crate) deflate: Option<Agreed>,
 }
 
 #[derive(Debug)]
@@ -100,11 +102,16 @@ impl Ticket {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let Self { server, purpose } = self;
-        let mut wire = Wire::new(io, Decoder::new(server.config.max_payload));
+        let Self {
+            server,
+            purpose,
+            deflate,
+        } = self;
+        let mut wire = Wire::new(io, Decoder::new(server.config.max_payload, deflate));
         let life = match purpose {
             Purpose::Begin(handshake, reader, sid) => {
-                let life = Life::begin(&server, Transport::WebSocket, reader, handshake, sid);
+                let compressing = deflate.is_some();
+                let life = Life::begin(&server, Transport::WebSocket, reader, handshake, sid, compressing);
                 let Some(life) = life else {
                     // Another client was given the same id since this one was let in.
                     wire.end(End::Refused).await;

@@ -141,17 +141,22 @@ impl Framing for Decoder {
         self.paused
     }
 
-    fn parts(frame: &Frame) -> impl Iterator<Item = &[u8]> + Clone {
-        let [_, length, rest @ ..] = frame.websocket() else {
+    fn parts<'a>(&self, frame: &'a Frame) -> impl Iterator<Item = &'a [u8]> + Clone {
+        let plain = frame.websocket(None);
+        let [_, length, rest @ ..] = plain else {
             unreachable!("a frame has a header");
         };
         let parts: [&[u8]; 2] = match (frame.is_binary(), rest) {
-            (false, _) => [&frame.websocket()[1..], &[]],
+            (false, _) => [&plain[1..], &[]],
             // The reference's client takes no length of 0, but does take base64.
             (true, []) => [b"\x01b", &[]],
             (true, rest) => [&BINARY_LENGTHS[usize::from(*length)..][..1], rest],
         };
         parts.into_iter().filter(|part| !part.is_empty())
+    }
+
+    fn is_compressing(&self) -> bool {
+        false
     }
 
     fn goodbye(_: Option<&Violation>) -> Option<Frame> {

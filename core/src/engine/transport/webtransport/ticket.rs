@@ -122,7 +122,7 @@ impl WebTransportTicket {
                     }
                 };
                 // Another client may have been given the same id since.
-                let life = Life::begin(&server, Transport::WebTransport, reader, handshake, sid);
+                let life = Life::begin(&server, Transport::WebTransport, reader, handshake, sid, false);
                 return life.ok_or(End::Refused);
             }
             Greeting::Known(sid) => sid,

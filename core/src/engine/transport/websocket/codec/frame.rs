@@ -9,6 +9,9 @@ use std::fmt;
 
 use super::Violation;
 
+/// RSV1: the message is compressed (RFC 7692 §6).
+const COMPRESSED: u8 = 0x40;
+
 /// The longest header that a server writes: 2 bytes and a 64-bit length (§5.2), no mask.
 pub(crate) const MAX_HEADER: usize = 10;
 
@@ -32,6 +35,8 @@ pub(super) struct Header {
     /// Nothing of this message follows.
     pub(super) last: bool,
     pub(super) opcode: Opcode,
+    /// The message that it begins is compressed (RFC 7692).
+    pub(super) compressed: bool,
     pub(super) mask: [u8; 4],
     /// Where the payload begins: 6, 8 or 14.
     pub(super) size: usize,
@@ -41,16 +46,20 @@ pub(super) struct Header {
 
 impl Header {
     /// Reads the header that `bytes` begin with; `None` when it is incomplete. What two bytes show
-    /// to be wrong is refused at two bytes.
-    pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, Violation> {
+    /// to be wrong is refused at two bytes. `inflates`: messages may be compressed.
+    pub(super) fn read(bytes: &[u8], inflates: bool) -> Result<Option<Self>, Violation> {
         let &[first, second, ..] = bytes else {
             return Ok(None);
         };
         let (last, reserved) = (first & 0x80 != 0, first & 0x70);
-        if reserved != 0 {
+        if reserved != 0 && !(inflates && reserved == COMPRESSED) {
             return Err(Violation::ReservedBits(reserved));
         }
+        let compressed = reserved != 0;
         let opcode = Opcode::read(first & 0x0f)?;
+        if compressed && !matches!(opcode, Opcode::Text | Opcode::Binary) {
+            return Err(Violation::StrayCompression(opcode));
+        }
         if second & 0x80 == 0 {
             return Err(Violation::Unmasked);
         }
@@ -85,6 +94,7 @@ impl Header {
         Ok(Some(Self {
             last,
             opcode,
+            compressed,
             mask,
             size,
             len,
@@ -174,6 +184,13 @@ pub(crate) fn put_header_before(buf: &mut [u8], payload_start: usize, opcode: Op
     let (header, size) = header(opcode, buf.len() - payload_start);
     let frame_start = payload_start - size;
     buf[frame_start..payload_start].copy_from_slice(&header[..size]);
+    frame_start
+}
+
+/// As [`put_header_before`], for a payload that is compressed.
+pub(crate) fn put_compressed_header_before(buf: &mut [u8], payload_start: usize, opcode: Opcode) -> usize {
+    let frame_start = put_header_before(buf, payload_start, opcode);
+    buf[frame_start] |= COMPRESSED;
     frame_start
 }
 

@@ -76,8 +76,8 @@ fn feed_all(decoder: &mut Decoder, wire: &[u8], pieces: &[usize], break_every: u
 }
 
 fn decode_with_limit(wire: &[u8], max_message: usize) -> (Vec<Got>, Option<Violation>) {
-    let whole = feed_all(&mut Decoder::new(max_message), wire, &[usize::MAX], usize::MAX);
-    let bytewise = feed_all(&mut Decoder::new(max_message), wire, &[1], usize::MAX);
+    let whole = feed_all(&mut Decoder::new(max_message, None), wire, &[usize::MAX], usize::MAX);
+    let bytewise = feed_all(&mut Decoder::new(max_message, None), wire, &[1], usize::MAX);
     assert_eq!(whole, bytewise, "how the bytes are split must not matter");
     whole
 }
@@ -94,7 +94,7 @@ fn held(decoder: &Decoder) -> usize {
 #[test]
 fn decoder_is_small_and_an_idle_one_holds_nothing() {
     assert!(size_of::<Decoder>() <= 96, "{}", size_of::<Decoder>());
-    let mut decoder = Decoder::new(1 << 20);
+    let mut decoder = Decoder::new(1 << 20, None);
     assert_eq!(held(&decoder), 0);
     let wire = masked(0x82, &vec![7; 100_000]);
     assert_eq!(
@@ -106,7 +106,7 @@ fn decoder_is_small_and_an_idle_one_holds_nothing() {
 
 #[test]
 fn whole_frame_is_lent_from_the_input() {
-    let mut decoder = Decoder::new(100);
+    let mut decoder = Decoder::new(100, None);
     let mut wire = [masked(0x81, b"one"), masked(0x82, b"two"), masked(0x89, b"three")].concat();
     let input = wire.as_ptr_range();
     let mut events = 0;
@@ -125,7 +125,7 @@ fn whole_frame_is_lent_from_the_input() {
 
 #[test]
 fn frame_after_a_cut_header_is_lent_from_the_input() {
-    let mut decoder = Decoder::new(100);
+    let mut decoder = Decoder::new(100, None);
     let mut wire = [masked(0x81, b"one"), masked(0x81, b"two")].concat();
     let (start, rest) = wire.split_at_mut(3);
     assert_eq!(
@@ -325,7 +325,7 @@ fn bad_text_is_refused_before_its_message_ends() {
     ];
     for fragments in fragments {
         let mut first = 0x01;
-        let mut decoder = Decoder::new(1000);
+        let mut decoder = Decoder::new(1000, None);
         let (last, fine) = fragments.split_last().unwrap();
         for fragment in fine {
             assert_eq!(
@@ -339,7 +339,7 @@ fn bad_text_is_refused_before_its_message_ends() {
     }
     // Also within one frame that is still on its way.
     let wire = masked(0x81, b"\xf4\x90\x80\x80 and more");
-    let refused = Decoder::new(1000).feed(&mut wire[..8].to_vec(), |_| ControlFlow::Continue(()));
+    let refused = Decoder::new(1000, None).feed(&mut wire[..8].to_vec(), |_| ControlFlow::Continue(()));
     assert_eq!(refused, Err(Violation::BadText));
 }
 
@@ -352,7 +352,7 @@ fn close_codes_are_those_that_may_be_sent() {
         };
         let mut wire = masked(0x88, &code.to_be_bytes());
         let mut closed = None;
-        let fed = Decoder::new(0).feed(&mut wire, |event| {
+        let fed = Decoder::new(0, None).feed(&mut wire, |event| {
             closed = Some(Got::from(event));
             ControlFlow::Continue(())
         });
@@ -381,7 +381,7 @@ fn endless_fragments_are_refused() {
         for _ in 1..MAX_FRAGMENTS {
             wire.extend(masked(0x00, fragment));
         }
-        let mut decoder = Decoder::new(1 << 20);
+        let mut decoder = Decoder::new(1 << 20, None);
         assert_eq!(feed_all(&mut decoder, &wire, &[4096], 1), (vec![], None));
         assert!(held(&decoder) <= 2 * MAX_FRAGMENTS as usize);
         assert_eq!(
@@ -396,7 +396,7 @@ fn endless_fragments_are_refused() {
 fn memory_follows_what_arrived_and_grows_in_few_steps() {
     const LEN: usize = 1 << 20;
     let wire = masked(0x82, &vec![5; LEN]);
-    let mut decoder = Decoder::new(usize::MAX);
+    let mut decoder = Decoder::new(usize::MAX, None);
     let mut steps = vec![0];
     for (i, piece) in wire[..wire.len() - 1].chunks(1000).enumerate() {
         assert_eq!(feed_all(&mut decoder, piece, &[1000], 1), (vec![], None));
@@ -417,7 +417,7 @@ fn break_keeps_the_rest_for_later() {
         masked(0x89, b"3"),
     ]
     .concat();
-    let mut decoder = Decoder::new(100);
+    let mut decoder = Decoder::new(100, None);
     let mut got = Vec::new();
     let mut one = |decoder: &mut Decoder, input: &[u8]| {
         let fed = decoder.feed(&mut input.to_vec(), |event| {
@@ -444,7 +444,7 @@ fn break_at_a_close_leaves_no_backlog() {
         masked(0x81, b"late"),
     ]
     .concat();
-    let mut decoder = Decoder::new(100);
+    let mut decoder = Decoder::new(100, None);
     let (got, violation) = feed_all(&mut decoder, &wire, &[usize::MAX], 1);
     assert_eq!((got, violation), (vec![text("a"), text("b"), Got::Close(None)], None));
     assert_eq!((decoder.has_backlog(), held(&decoder)), (false, 0));
@@ -452,7 +452,7 @@ fn break_at_a_close_leaves_no_backlog() {
 
 #[test]
 fn nothing_is_decoded_after_a_violation() {
-    let mut decoder = Decoder::new(100);
+    let mut decoder = Decoder::new(100, None);
     let wire = [masked(0x01, b"start"), masked(0x81, b"")].concat();
     assert_eq!(
         feed_all(&mut decoder, &wire, &[usize::MAX], 1).1,
@@ -514,10 +514,10 @@ proptest! {
         pieces in prop::collection::vec(1..200usize, 1..8),
         break_every in 1..5usize,
     ) {
-        let whole = feed_all(&mut Decoder::new(1000), &wire, &[usize::MAX], usize::MAX);
-        let mut decoder = Decoder::new(1000);
+        let whole = feed_all(&mut Decoder::new(1000, None), &wire, &[usize::MAX], usize::MAX);
+        let mut decoder = Decoder::new(1000, None);
         prop_assert_eq!(&feed_all(&mut decoder, &wire, &pieces, usize::MAX), &whole);
-        prop_assert_eq!(feed_all(&mut Decoder::new(1000), &wire, &pieces, break_every), whole);
+        prop_assert_eq!(feed_all(&mut Decoder::new(1000, None), &wire, &pieces, break_every), whole);
     }
 
     #[test]
@@ -525,7 +525,7 @@ proptest! {
         wire in prop::collection::vec(likely_byte(), 1..600),
         pieces in prop::collection::vec(1..50usize, 1..8),
     ) {
-        let mut decoder = Decoder::new(usize::MAX);
+        let mut decoder = Decoder::new(usize::MAX, None);
         let mut fed = 0;
         for (i, piece) in pieces.iter().cycle().scan(0, |at, piece| {
             let start = *at;

@@ -13,9 +13,11 @@ use super::Opcode;
 pub(crate) enum Violation {
     /// §5.1: a client masks every frame.
     Unmasked,
-    /// §5.2: RSV1 to RSV3 belong to extensions, and none is ever agreed. Holds the bits that were
-    /// set, 0x10 to 0x70.
+    /// §5.2: RSV1 to RSV3 belong to extensions, and none is agreed but RSV1's (RFC 7692), if that. Holds
+    /// the bits that were set, 0x10 to 0x70.
     ReservedBits(u8),
+    /// RFC 7692 §6: only the first frame of a message says that it is compressed.
+    StrayCompression(Opcode),
     /// §5.2: opcodes 3 to 7 and 11 to 15 have no meaning yet.
     ReservedOpcode(u8),
     /// §5.5: control frames are never fragmented.
@@ -38,6 +40,8 @@ pub(crate) enum Violation {
     BadCloseCode(u16),
     /// §5.5.1: a close reason is UTF-8.
     BadCloseReason,
+    /// RFC 7692 §7.2.2: a compressed message is DEFLATE's, whole, and refers to no other message.
+    BadDeflate,
     /// Larger than the configuration allows.
     TooBig { at_least: u64, max: usize },
     /// In more fragments than anyone sends in good faith.
@@ -48,7 +52,8 @@ impl Violation {
     /// The code for the close frame (§7.4.1).
     pub(crate) fn close_code(&self) -> u16 {
         match self {
-            Self::BadText | Self::BadCloseReason => 1007,
+            // RFC 7692 names no code for the last; this is the reference server's.
+            Self::BadText | Self::BadCloseReason | Self::BadDeflate => 1007,
             Self::TooBig { .. } | Self::TooManyFragments { .. } => 1009,
             _ => 1002,
         }
@@ -61,7 +66,11 @@ impl fmt::Display for Violation {
             Self::Unmasked => f.write_str("frame without a mask: mask every frame"),
             Self::ReservedBits(bits) => write!(
                 f,
-                "frame with reserved bits {bits:#04x}: no extension was agreed, leave them 0"
+                "frame with reserved bits {bits:#04x}: no extension that was agreed has them, leave them 0"
+            ),
+            Self::StrayCompression(opcode) => write!(
+                f,
+                "{opcode:?} frame with rsv1: set it in the first frame of a compressed message only"
             ),
             Self::ReservedOpcode(opcode) => write!(f, "frame with reserved opcode {opcode}: use 0, 1, 2, 8, 9 or 10"),
             Self::FragmentedControl(opcode) => {
@@ -84,6 +93,9 @@ impl fmt::Display for Violation {
             Self::ShortClose => f.write_str("close payload of 1 byte: send a 2-byte code or none"),
             Self::BadCloseCode(code) => write!(f, "close code {code}: use 1000 to 1003, 1007 to 1014 or 3000 to 4999"),
             Self::BadCloseReason => f.write_str("close reason that is not utf-8: send text or leave it out"),
+            Self::BadDeflate => {
+                f.write_str("compressed message that cannot be inflated: compress each by itself, as was agreed")
+            }
             Self::TooBig { at_least, max } => write!(
                 f,
                 "message of {at_least} bytes or more: send at most {max}, or raise the limit"
@@ -106,7 +118,7 @@ mod tests {
         for (violation, text) in [
             (
                 Violation::ReservedBits(0x10),
-                "frame with reserved bits 0x10: no extension was agreed, leave them 0",
+                "frame with reserved bits 0x10: no extension that was agreed has them, leave them 0",
             ),
             (
                 Violation::LongControl(Opcode::Ping),
@@ -131,6 +143,8 @@ mod tests {
         assert_eq!(Violation::BadCloseCode(999).close_code(), 1002);
         assert_eq!(Violation::BadText.close_code(), 1007);
         assert_eq!(Violation::BadCloseReason.close_code(), 1007);
+        assert_eq!(Violation::BadDeflate.close_code(), 1007);
+        assert_eq!(Violation::StrayCompression(Opcode::Ping).close_code(), 1002);
         assert_eq!(Violation::TooBig { at_least: 2, max: 1 }.close_code(), 1009);
         assert_eq!(Violation::TooManyFragments { max: 1 }.close_code(), 1009);
     }

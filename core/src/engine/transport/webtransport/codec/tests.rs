@@ -10,7 +10,7 @@ fn text(text: &str) -> (bool, Vec<u8>) {
 }
 
 fn written(frame: &Frame) -> Vec<u8> {
-    Decoder::parts(frame).flatten().copied().collect()
+    Decoder::new(0).parts(frame).flatten().copied().collect()
 }
 
 /// A message as the reference's parser writes it.
