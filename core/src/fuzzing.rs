@@ -4,7 +4,11 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
+#[cfg(feature = "deflate")]
+use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
 
+#[cfg(feature = "deflate")]
+use crate::PerMessageDeflate;
 #[cfg(feature = "msgpack")]
 use crate::socketio::read_own_packet;
 use crate::{
@@ -14,10 +18,25 @@ use crate::{
 
 /// WebSocket frames, read in pieces of the size that the first byte says.
 pub fn websocket(data: &[u8]) {
+    read_frames(data, Decoder::new(64 * 1024, None));
+}
+
+/// The same, from a client that may send compressed messages, after its offer in a line.
+#[cfg(feature = "deflate")]
+pub fn deflate(data: &[u8]) {
+    let mut parts = data.splitn(2, |byte| *byte == b'\n');
+    let offer = HeaderValue::from_bytes(parts.next().unwrap_or_default());
+    let headers = offer.map(|offer| HeaderMap::from_iter([(SEC_WEBSOCKET_EXTENSIONS, offer)]));
+    let agreed = PerMessageDeflate::default().agree(&headers.unwrap_or_default());
+    if let Ok(Some((agreed, _))) = agreed {
+        read_frames(parts.next().unwrap_or_default(), Decoder::new(64 * 1024, Some(agreed)));
+    }
+}
+
+fn read_frames(data: &[u8], mut decoder: Decoder) {
     let Some((&size, wire)) = data.split_first() else {
         return;
     };
-    let mut decoder = Decoder::new(64 * 1024, None);
     for piece in wire.chunks(usize::from(size).max(1)) {
         let mut piece = piece.to_vec();
         let fed = decoder.feed(&mut piece, |_| {
@@ -121,6 +140,8 @@ mod tests {
         type Target = fn(&[u8]);
         let targets: &[(&str, Target)] = &[
             ("websocket", websocket),
+            #[cfg(feature = "deflate")]
+            ("deflate", deflate),
             ("webtransport", webtransport),
             ("payload", payload),
             ("packet", packet),

@@ -37,7 +37,7 @@ export class RawWebSocket {
   #inbox = new Inbox();
   #bytes = Buffer.alloc(0);
 
-  static async open(server, target = '/socket.io/?EIO=4&transport=websocket') {
+  static async open(server, target = '/socket.io/?EIO=4&transport=websocket', headers = []) {
     const raw = new RawWebSocket();
     const opened = withResolvers();
     raw.tcp = net.connect(server.port, server.host);
@@ -53,7 +53,7 @@ export class RawWebSocket {
       if (!raw.status) raw.#readHead(opened.resolve);
       if (raw.status) raw.#readFrames();
     });
-    raw.tcp.write(openingRequest(server, target));
+    raw.tcp.write(openingRequest(server, target, headers));
     await within(opened.promise, 'the answer to the opening handshake');
     if (raw.status !== 101) throw new Error(`the WebSocket was refused: ${raw.status}`);
     return raw;

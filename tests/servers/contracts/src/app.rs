@@ -9,11 +9,11 @@ use std::{
 use serde::Serialize;
 use serde_json::{Value, json};
 use tower_socketio::{
-    Ack, AckSender, Args, Auth, Cors, Data, EventError, Handshake, RawArgs, Refusal, Sid, Socket, SocketIo,
-    SocketIoBuilder, Transport,
+    Ack, AckSender, Args, Auth, Cors, Data, EventError, Handshake, PerMessageDeflate, RawArgs, Refusal, Sid, Socket,
+    SocketIo, SocketIoBuilder, Transport,
 };
 
-use crate::{milliseconds, webtransport};
+use crate::{milliseconds, number, webtransport};
 
 /// All that a web framework can have.
 const TRANSPORTS: [Transport; 6] = [
@@ -25,8 +25,12 @@ const TRANSPORTS: [Transport; 6] = [
     Transport::JsonpPolling,
 ];
 
-/// The server of the contract `app`.
-pub fn server(builder: SocketIoBuilder) -> SocketIo {
+/// The server of the contract `app`. With `DEFLATE_THRESHOLD` in the environment it compresses messages of as
+/// many bytes.
+pub fn server(mut builder: SocketIoBuilder) -> SocketIo {
+    if let Some(threshold) = number("DEFLATE_THRESHOLD") {
+        builder = builder.per_message_deflate(PerMessageDeflate::default().threshold(threshold));
+    }
     let io = builder
         .ping_interval(milliseconds("PING_INTERVAL_MS", 2000))
         .ping_timeout(milliseconds("PING_TIMEOUT_MS", 6000))

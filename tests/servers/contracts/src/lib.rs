@@ -15,7 +15,7 @@ pub mod socket;
 pub mod socket_client;
 mod webtransport;
 
-use std::{env, io, net::TcpListener, process::ExitCode, time::Duration};
+use std::{env, io, net::TcpListener, process::ExitCode, str::FromStr, time::Duration};
 
 use futures_util::future::try_join_all;
 use tower_socketio::{Generation, Service, SocketIo, parser::MsgPack};
@@ -146,8 +146,12 @@ pub fn listen(service: &Service, port: u16) -> io::Result<TcpListener> {
 
 /// A duration from the environment, in milliseconds.
 fn milliseconds(variable: &str, default: u64) -> Duration {
-    let value = env::var(variable).ok().and_then(|value| value.parse().ok());
-    Duration::from_millis(value.unwrap_or(default))
+    Duration::from_millis(number(variable).unwrap_or(default))
+}
+
+/// A number from the environment.
+fn number<T: FromStr>(variable: &str) -> Option<T> {
+    env::var(variable).ok().and_then(|value| value.parse().ok())
 }
 
 /// The repository's README, so that its code is compiled.
