@@ -4,14 +4,12 @@
 use std::ops::ControlFlow;
 
 use bytes::Bytes;
-#[cfg(feature = "deflate")]
 use http::{HeaderMap, HeaderValue, header::SEC_WEBSOCKET_EXTENSIONS};
 
-#[cfg(feature = "deflate")]
-use crate::PerMessageDeflate;
 #[cfg(feature = "msgpack")]
 use crate::socketio::read_own_packet;
 use crate::{
+    PerMessageDeflate,
     engine::{Decoder, Generation, Posted, read_route, read_webtransport},
     socketio::read_packet,
 };
@@ -22,7 +20,6 @@ pub fn websocket(data: &[u8]) {
 }
 
 /// The same, from a client that may send compressed messages, after its offer in a line.
-#[cfg(feature = "deflate")]
 pub fn deflate(data: &[u8]) {
     let mut parts = data.splitn(2, |byte| *byte == b'\n');
     let offer = HeaderValue::from_bytes(parts.next().unwrap_or_default());
@@ -140,7 +137,6 @@ mod tests {
         type Target = fn(&[u8]);
         let targets: &[(&str, Target)] = &[
             ("websocket", websocket),
-            #[cfg(feature = "deflate")]
             ("deflate", deflate),
             ("webtransport", webtransport),
             ("payload", payload),

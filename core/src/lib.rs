@@ -20,6 +20,7 @@ pub mod observability;
 pub mod parser;
 mod server;
 mod service;
+mod shutdown;
 mod socketio;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -50,6 +51,7 @@ pub use self::{
     headers::Headers,
     server::{SocketIo, SocketIoBuilder},
     service::{Layer, Layered, LayeredBody, LayeredFuture, ResponseFuture, Service},
+    shutdown::Drain,
     socketio::{
         ack::{Ack, AckFuture, AckSender},
         acks::{AckStream, Acks},

@@ -4,17 +4,15 @@ use std::{
     any::{Any, TypeId},
     collections::HashMap,
     fmt,
-    pin::pin,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
-use futures_util::future::select;
 use tokio::task::JoinHandle;
 
 use crate::{
     engine::{
-        Client, Connection, Engine, EngineConfig, Runtime, Upper,
+        Client, CloseReason, Connection, Engine, EngineConfig, Runtime, Upper,
         config::{bounded, engine_settings},
     },
     error::{ErrorHook, Failure, report},
@@ -32,6 +30,7 @@ use crate::{
         namespace::Namespace,
         operators::broadcast_operators,
         rate_limit::RateLimit,
+        reason::DisconnectReason,
         recovery::{Recovery, history::History},
     },
 };
@@ -77,9 +76,21 @@ pub(crate) struct Config {
     pub(crate) max_pending_bytes: usize,
     pub(crate) handler_grace: Duration,
     pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) close_timeout: Duration,
     /// What a socket may emit before it is let in: as much as an outbox.
     pub(crate) max_held_bytes: usize,
     pub(crate) recovery: Option<Recovery>,
+}
+
+impl Config {
+    /// How long the handlers of a client that left so may go on.
+    pub(crate) fn handler_grace(&self, reason: DisconnectReason) -> Duration {
+        match reason {
+            // The rest is for the disconnect handler.
+            DisconnectReason::Closed(CloseReason::ServerShuttingDown) => self.handler_grace.min(self.close_timeout / 2),
+            _ => self.handler_grace,
+        }
+    }
 }
 
 impl Default for Config {
@@ -92,6 +103,7 @@ impl Default for Config {
             max_pending_bytes: 1_000_000,
             handler_grace: Duration::from_secs(30),
             rate_limit: None,
+            close_timeout: Duration::from_secs(5),
             max_held_bytes: 0,
             recovery: None,
         }
@@ -301,6 +313,22 @@ impl SocketIoBuilder {
         self
     }
 
+    /// How long [`close`](SocketIo::close) takes at most. Default 5 s.
+    ///
+    /// What is not done by then goes on where the process does.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().close_timeout(Duration::from_secs(20)).build();
+    /// ```
+    #[must_use]
+    pub fn close_timeout(mut self, timeout: Duration) -> Self {
+        self.config.close_timeout = bounded(timeout);
+        self
+    }
+
     /// The server, with the namespace `/`.
     ///
     /// ```
@@ -502,73 +530,20 @@ impl SocketIo {
         Layer::new(self.engine.clone())
     }
 
-    /// Waits until the process is asked to stop, by Ctrl-C or by the signal that process managers
-    /// send (SIGTERM), and [closes](Self::close) the server: the shutdown signal of the web
-    /// framework's server, which then finds all its requests answered.
-    ///
-    /// Closing takes at most 5 seconds. For another signal, await it and then `close()`.
-    ///
-    /// # Panics
-    /// When polled outside of a tokio runtime with I/O, or when signals cannot be listened to.
-    ///
-    /// ```no_run
-    /// # async fn serve_until(_: impl Future<Output = ()> + Send + 'static) {}
-    /// # async fn main_function() {
-    /// use tower_socketio::SocketIo;
-    ///
-    /// let io = SocketIo::builder().build();
-    /// serve_until(io.close_on_signal()).await;
-    /// # }
-    /// ```
-    pub fn close_on_signal(&self) -> impl Future<Output = ()> + Send + use<> {
-        let io = self.clone();
-        async move {
-            asked_to_stop().await;
-            io.close().await;
-        }
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
-    /// Refuses new clients, sends the others what is queued and disconnects them with `server
-    /// shutting down`, and waits, for at most 5 seconds, until all handlers have ended.
-    ///
-    /// It cannot be undone. Call it from a task of its own, not from a handler, which it would wait
-    /// for.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() {
-    /// use tower_socketio::SocketIo;
-    ///
-    /// let io = SocketIo::builder().build();
-    /// io.close().await;
-    /// assert_eq!(io.clients_count(), 0);
-    /// # }
-    /// ```
-    pub async fn close(&self) {
-        self.engine.close(CLOSE_WITHIN).await;
+    pub(crate) fn close_timeout(&self) -> Duration {
+        self.core.config.close_timeout
+    }
+
+    pub(crate) async fn close_adapters(&self) {
         for namespace in self.core.all_namespaces() {
             namespace.adapter.close().await;
         }
     }
-}
 
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
-
-async fn asked_to_stop() {
-    let interrupt = async { tokio::signal::ctrl_c().await.expect(LISTENING) };
-    #[cfg(unix)]
-    let terminate = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::terminate()).expect(LISTENING).recv().await;
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    select(pin!(interrupt), pin!(terminate)).await;
-}
-
-const LISTENING: &str = "signals can be listened to";
-
-impl SocketIo {
     fn broadcast(&self) -> Broadcast {
         self.of("/").broadcast()
     }

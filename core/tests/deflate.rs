@@ -29,7 +29,7 @@ fn server() -> (SocketIo, Log) {
     io.of("/")
         .on("echo", async |socket: Socket, args: RawArgs| socket.emit("echo", args))
         .on("length", async |State(log): State<Log>, Data(text): Data<String>| {
-            log.add(text.len())
+            log.add(text.len());
         })
         .on_disconnect(async |State(log): State<Log>, why: DisconnectReason| log.add(why));
     (io, log)
@@ -50,8 +50,8 @@ struct Deflating {
 }
 
 impl Deflating {
-    fn begin(io: &SocketIo, parts: Parts) -> Self {
-        let (response, ticket) = io.service().accept_websocket(parts).expect("a WebSocket");
+    async fn begin(io: &SocketIo, parts: Parts) -> Self {
+        let (response, ticket) = io.service().accept_websocket(parts).await.expect("a WebSocket");
         let agreed = response.headers().get("sec-websocket-extensions");
         let agreed = agreed.map(|agreed| agreed.to_str().expect("text").to_owned());
         Self::drive(ticket, agreed)
@@ -64,7 +64,7 @@ impl Deflating {
     }
 
     async fn join(io: &SocketIo) -> Self {
-        let mut client = Self::begin(io, opening("EIO=4", OFFER));
+        let mut client = Self::begin(io, opening("EIO=4", OFFER)).await;
         assert!(client.plain().await.starts_with("0{"));
         client.send("40").await;
         assert!(client.plain().await.starts_with("40{"));
@@ -197,7 +197,7 @@ async fn a_broadcast_reaches_those_who_take_it_compressed_and_the_others() {
     let mut deflating = Deflating::join(&io).await;
     let mut plain = Ws::join(&io, "/").await;
     let polling = Polling::join(&io, "/").await;
-    let mut small = Deflating::begin(&io, opening("EIO=4", "permessage-deflate; server_max_window_bits=9"));
+    let mut small = Deflating::begin(&io, opening("EIO=4", "permessage-deflate; server_max_window_bits=9")).await;
     assert!(
         small
             .agreed
@@ -238,7 +238,7 @@ async fn attachments_are_compressed_each_by_itself() {
 async fn a_client_that_upgrades_is_sent_compressed_messages_from_then_on() {
     let (io, _) = server();
     let polling = Polling::join(&io, "/").await;
-    let mut client = Deflating::begin(&io, opening(&format!("EIO=4&sid={}", polling.sid), OFFER));
+    let mut client = Deflating::begin(&io, opening(&format!("EIO=4&sid={}", polling.sid), OFFER)).await;
     assert!(client.agreed.is_some());
     client.send("2probe").await;
     assert_eq!(client.plain().await, "3probe");
@@ -258,7 +258,7 @@ async fn clients_of_0_9_take_part() {
     let mut headers = UPGRADE.to_vec();
     headers.push(("sec-websocket-extensions", OFFER));
     let parts = request(Method::GET, &format!("/socket.io/1/websocket/{sid}"), &headers);
-    let mut client = Deflating::begin(&io, parts);
+    let mut client = Deflating::begin(&io, parts).await;
     assert!(client.agreed.is_some());
     assert_eq!(client.plain().await, "1::");
     let echo = format!("5:::{{\"name\":\"echo\",\"args\":[\"{}\"]}}", long());
@@ -308,13 +308,14 @@ async fn a_malformed_header_is_refused_and_an_unknown_offer_is_declined() {
     let Err(refused) = io
         .service()
         .accept_websocket(opening("EIO=4", "permessage-deflate; a=\""))
+        .await
     else {
         panic!("let in")
     };
     let answer = Answer::of(refused).await;
     assert_eq!(answer.status, 400);
     assert!(answer.body.contains("sec-websocket-extensions"), "{}", answer.body);
-    let mut client = Deflating::begin(&io, opening("EIO=4", "permessage-deflate; unknown, other"));
+    let mut client = Deflating::begin(&io, opening("EIO=4", "permessage-deflate; unknown, other")).await;
     assert_eq!(client.agreed, None);
     assert!(client.plain().await.starts_with("0{"));
 }
@@ -326,7 +327,7 @@ async fn it_is_agreed_over_http_2() {
     let mut parts = request(Method::CONNECT, "/socket.io/?transport=websocket&EIO=4", &headers);
     parts.version = http::Version::HTTP_2;
     parts.extensions.insert(hyper::ext::Protocol::from_static("websocket"));
-    let mut client = Deflating::begin(&io, parts);
+    let mut client = Deflating::begin(&io, parts).await;
     assert!(client.agreed.is_some());
     assert!(client.plain().await.starts_with("0{"));
     client.send("40").await;
@@ -364,7 +365,7 @@ async fn the_engine_alone_compresses_too() {
         .build(Echo);
     let mut parts = opening("EIO=4", OFFER);
     parts.uri = "/engine.io/?EIO=4&transport=websocket".parse().unwrap();
-    let (_, ticket) = engine.service().accept_websocket(parts).expect("a WebSocket");
+    let (_, ticket) = engine.service().accept_websocket(parts).await.expect("a WebSocket");
     let mut client = Deflating::drive(ticket, None);
     client.plain().await;
     // What was sent as it connected.

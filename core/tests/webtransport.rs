@@ -525,6 +525,39 @@ async fn what_is_queued_is_written_before_the_server_closes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_without_a_first_packet_or_in_a_probe_does_not_delay_the_end() {
+    let (io, _) = server(SocketIo::builder());
+    let client = Polling::join(&io, "/").await;
+    let probing = Wt::probe(&io, &client.sid).await;
+    let silent = Wt::open(&io);
+    kit::idle().await;
+    let start = Instant::now();
+    io.close().await;
+    assert!(start.elapsed() < secs(1), "{:?}", start.elapsed());
+    for mut wt in [probing, silent] {
+        assert_eq!(wt.end().await, []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_drains_takes_upgrades_and_no_new_clients() {
+    let (io, _) = server(SocketIo::builder());
+    let client = Polling::join(&io, "/").await;
+    let draining = io.clone();
+    let drained = tokio::spawn(async move { draining.drain(secs(60)).await });
+    kit::idle().await;
+    let mut new = Wt::open(&io);
+    new.send("0").await;
+    assert_eq!(new.end().await, []);
+    let mut upgraded = Wt::probe(&io, &client.sid).await;
+    upgraded.send("5").await;
+    upgraded.send(r#"42["transport"]"#).await;
+    assert_eq!(upgraded.text().await, r#"42["transport","webtransport"]"#);
+    upgraded.vanish().await;
+    soon("the end", drained).await.expect("no panic");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_client_that_never_reads_is_cut_off_when_its_outbox_is_full() {
     let (io, log) = server(SocketIo::builder().max_outbox_bytes(10_000));
     let mut wt = Wt::open_with(&io, 1000);

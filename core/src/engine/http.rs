@@ -239,7 +239,7 @@ impl Shared {
         let hooks = &self.config.hooks;
         let request = hooks.keep(parts);
         let (handshake, sid) = self.let_in(parts, generation).await?;
-        if self.is_closing() {
+        if self.refuses_new() {
             self.meter.refused(Refused::Closing);
             return Ok(unavailable());
         }

@@ -38,13 +38,12 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     task::Context,
     time::{Duration, Instant},
 };
+
+use tokio::sync::watch;
 
 mod activity;
 pub(crate) mod codec;
@@ -274,6 +273,16 @@ pub trait Client: Send + 'static {
 #[derive(Clone)]
 pub struct Engine(Arc<Shared>);
 
+/// Whom the server lets in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Admission {
+    Open,
+    /// Those who are connected already, by another transport.
+    NoNewClients,
+    /// Nobody: it closes.
+    Closed,
+}
+
 /// What all connections of a server share.
 pub(crate) struct Shared {
     pub(crate) config: EngineConfig,
@@ -282,7 +291,7 @@ pub(crate) struct Shared {
     registry: Registry,
     activity: Activity,
     meter: Meter,
-    closing: AtomicBool,
+    admission: watch::Sender<Admission>,
 }
 
 /// Settings of an [`Engine`], made by [`Engine::builder`].
@@ -368,7 +377,7 @@ impl Engine {
             upper: Box::new(upper),
             registry: Registry::new(),
             activity: Activity::default(),
-            closing: AtomicBool::new(false),
+            admission: watch::Sender::new(Admission::Open),
         }))
     }
 
@@ -409,13 +418,32 @@ impl Engine {
     /// }
     /// ```
     pub async fn close(&self, within: Duration) {
-        self.0.closing.store(true, Ordering::SeqCst);
-        for connection in self.0.registry.all() {
+        self.0.restrict(Admission::Closed);
+        for connection in self.all_connections() {
             connection.close(CloseReason::ServerShuttingDown);
         }
         if tokio::time::timeout(within, self.0.activity.idle()).await.is_err() {
             tracing::warn!("the server closed before all of its handlers had finished");
         }
+    }
+
+    /// Refuses new connections from now on.
+    pub(crate) fn refuse_new(&self) {
+        self.0.restrict(Admission::NoNewClients);
+    }
+
+    pub(crate) fn refuses_new(&self) -> bool {
+        self.0.refuses_new()
+    }
+
+    /// Every connection at this moment.
+    pub(crate) fn all_connections(&self) -> Vec<Connection> {
+        self.0.registry.all()
+    }
+
+    /// Waits until nobody is connected and all they left to do is done.
+    pub(crate) async fn idle(&self) {
+        self.0.activity.idle().await;
     }
 
     pub(crate) fn config(&self) -> &EngineConfig {
@@ -436,8 +464,30 @@ impl fmt::Debug for Engine {
 }
 
 impl Shared {
+    fn refuses_new(&self) -> bool {
+        *self.admission.borrow() >= Admission::NoNewClients
+    }
+
     fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::SeqCst)
+        *self.admission.borrow() == Admission::Closed
+    }
+
+    /// Ready when the server closes.
+    async fn closing(&self) {
+        // It cannot fail: the sender is here.
+        let _ = self
+            .admission
+            .subscribe()
+            .wait_for(|admission| *admission == Admission::Closed)
+            .await;
+    }
+
+    fn restrict(&self, to: Admission) {
+        self.admission.send_if_modified(|admission| {
+            let is_stricter = to > *admission;
+            *admission = to.max(*admission);
+            is_stricter
+        });
     }
 
     /// The runtime for what outlives a request.

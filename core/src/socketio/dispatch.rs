@@ -575,7 +575,6 @@ impl SocketClient {
 
     /// Sees those off who have left; `true` when something changed.
     fn see_off(&mut self, cx: &mut Context<'_>) -> bool {
-        let grace = self.core.config.handler_grace;
         let mut changed = false;
         let mut index = 0;
         while let Some(entry) = self.entries.get_mut(index) {
@@ -584,7 +583,7 @@ impl SocketClient {
                 continue;
             };
             if let Phase::Live = entry.phase {
-                entry.phase = Phase::Leaving(Some(now() + grace));
+                entry.phase = Phase::Leaving(Some(now() + self.core.config.handler_grace(reason)));
                 // Events of a client that was never let in are never handled.
                 match (reason, was) {
                     (_, Was::Connecting) => entry.drop_waiting(&mut self.pending_bytes),
@@ -612,7 +611,7 @@ impl SocketClient {
                 && entry.running == 0
                 && !entry.has_queue()
             {
-                entry.phase = Phase::Disconnecting(Some(now() + grace));
+                entry.phase = Phase::Disconnecting(Some(now() + self.core.config.handler_grace));
                 let socket = entry.socket.clone();
                 match (was == Was::Connected).then(|| disconnect(&socket, reason)).flatten() {
                     Some(future) => {

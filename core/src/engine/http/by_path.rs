@@ -168,7 +168,7 @@ impl Shared {
             Err(kind) => return refuse(&kind, &parts),
         };
         let offered = self.config.offered(&Transport::IN_PATH);
-        if self.is_closing() || offered.is_empty() {
+        if self.refuses_new() || offered.is_empty() {
             self.meter.refused(Refused::Closing);
             return refused(StatusCode::SERVICE_UNAVAILABLE, "handshake error", dress);
         }

@@ -71,7 +71,11 @@ impl Shared {
             },
             Found::Session(purpose) => (purpose, Answer::Further),
         };
-        if self.is_closing() {
+        let is_refused = match purpose {
+            Purpose::Begin(..) => self.refuses_new(),
+            _ => self.is_closing(),
+        };
+        if is_refused {
             self.meter.refused(Refused::Closing);
             return Err(unavailable());
         }

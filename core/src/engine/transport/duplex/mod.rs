@@ -2,13 +2,20 @@
 //! ([`carrier`]), bytes in and out ([`wire`]) and the upgrade from polling ([`probe`]). What the bytes
 //! look like is a [`Framing`]: WebSocket's or WebTransport's.
 
-use std::{fmt, ops::ControlFlow};
+use std::{fmt, ops::ControlFlow, pin::pin, time::Duration};
 
-use futures_util::{FutureExt as _, future::OptionFuture};
-use tokio::io::{AsyncRead, AsyncWrite};
+use futures_util::{
+    FutureExt as _,
+    future::{Either, OptionFuture, select},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
 
+use self::wire::End;
 use super::Transport;
-use crate::engine::{activity::Active, codec::frame::Frame, reason::CloseReason};
+use crate::engine::{Shared, activity::Active, codec::frame::Frame, reason::CloseReason};
 
 pub(super) mod carrier;
 pub(crate) mod probe;
@@ -56,6 +63,18 @@ pub(super) enum Event<'a> {
     Control(Option<Frame>),
     /// Nothing follows; that is the answer.
     Close(Frame),
+}
+
+/// What a client does first, in that time and before the server closes.
+pub(super) async fn in_time<T, V>(
+    server: &Shared,
+    patience: Duration,
+    step: impl Future<Output = Result<T, End<V>>>,
+) -> Result<T, End<V>> {
+    match select(pin!(timeout(patience, step)), pin!(server.closing())).await {
+        Either::Left((Ok(done), _)) => done,
+        Either::Left((Err(_), _)) | Either::Right(_) => Err(End::Refused),
+    }
 }
 
 /// Carries a client from its beginning, `None` where that failed, to its goodbye. Closing the server

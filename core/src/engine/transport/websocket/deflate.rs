@@ -113,10 +113,12 @@ impl PerMessageDeflate {
             return Ok(None);
         };
         let window_bits = offer.server_window_bits.unwrap_or(15).min(self.window_bits);
-        let mut answer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover".to_owned();
-        if offer.server_window_bits.is_some() || window_bits < 15 {
-            answer.push_str(&format!("; server_max_window_bits={window_bits}"));
-        }
+        let window = if offer.server_window_bits.is_some() || window_bits < 15 {
+            format!("; server_max_window_bits={window_bits}")
+        } else {
+            String::new()
+        };
+        let answer = format!("permessage-deflate; server_no_context_takeover; client_no_context_takeover{window}");
         let answer = HeaderValue::try_from(answer).expect("words and a number are a header's value");
         Ok(Some((Agreed { window_bits }, answer)))
     }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::oneshot,
-    time::timeout,
 };
 
 use super::{codec::Decoder, deflate::Agreed};
@@ -120,8 +119,8 @@ impl Ticket {
                 life
             }
             Purpose::Upgrade(connection, form) => {
-                let upgrade = timeout(server.config.upgrade_timeout, probe(&mut wire, &connection));
-                match upgrade.await.unwrap_or(Err(End::Refused)) {
+                let probe = probe(&mut wire, &connection);
+                match duplex::in_time(&server, server.config.upgrade_timeout, probe).await {
                     Ok(mut life) => {
                         life.form = form;
                         life

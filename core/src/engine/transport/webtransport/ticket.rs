@@ -2,10 +2,7 @@
 
 use std::{future::poll_fn, ops::ControlFlow, sync::Arc};
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::timeout,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::codec::Decoder;
 use crate::{
@@ -107,8 +104,9 @@ impl WebTransportTicket {
     {
         let Self { server, handshake } = self;
         let patience = server.config.upgrade_timeout;
-        let greeting = timeout(patience, greeting(wire, handshake.generation()));
-        let sid = match greeting.await.unwrap_or(Err(End::Refused))? {
+        let greeting = greeting(wire, handshake.generation());
+        let sid = match duplex::in_time(&server, patience, greeting).await? {
+            Greeting::New if server.refuses_new() => return Err(End::Refused),
             Greeting::New => {
                 let reader = Reader {
                     form: PayloadForm::Any,
@@ -131,8 +129,7 @@ impl WebTransportTicket {
         if connection.generation() != handshake.generation() {
             return Err(End::Refused);
         }
-        let upgraded = timeout(patience, probe(wire, &connection)).await;
-        let upgraded = upgraded.unwrap_or(Err(End::Refused));
+        let upgraded = duplex::in_time(&server, patience, probe(wire, &connection)).await;
         upgraded.inspect_err(|_| server.meter.upgrade_failed())
     }
 }

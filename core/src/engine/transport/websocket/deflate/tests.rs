@@ -481,7 +481,7 @@ async fn client(io: &SocketIo) -> DuplexStream {
         .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
         .header(SEC_WEBSOCKET_EXTENSIONS, "permessage-deflate");
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let (response, ticket) = io.service().accept_websocket(parts).expect("a WebSocket");
+    let (response, ticket) = io.service().accept_websocket(parts).await.expect("a WebSocket");
     assert_eq!(response.headers()[SEC_WEBSOCKET_EXTENSIONS], ANSWER);
     let (mut client, stream) = tokio::io::duplex(100_000);
     tokio::spawn(ticket.drive(stream));
