@@ -38,28 +38,28 @@ function selected() {
  * first of them, whose looks are tested. The handle has `url`, `host` and `port` of the running example, `stop()` that asks
  * it to stop and checks how it does, and `kill()` and `restart()`, which starts it again on its port.
  */
-export function describeExamples(prefix, body) {
+export function describeExamples(prefix, body, options) {
   const names = selected().filter((name) => name.startsWith(prefix));
-  for (const name of names) describeExample(name, (server) => body(name, server, name === names[0]));
+  for (const name of names) describeExample(name, (server) => body(name, server, name === names[0]), options);
 }
 
-/** A `describe` of one example, whose `body` gets the handle. `panics` says that it may panic. */
-export function describeExample(name, body, { panics = false } = {}) {
+/** A `describe` of one example, whose `body` gets the handle. `panics` says that it may panic; `env` is added to its environment. */
+export function describeExample(name, body, { panics = false, env = {} } = {}) {
   describe(name, () => {
     const server = {};
     let child;
     const run = async (port) => {
-      child = await start(name, port);
+      child = await start(name, port, env);
       Object.assign(server, child.address);
     };
     server.kill = () => child.end('SIGKILL');
     server.restart = () => run(server.port);
-    server.stop = async () => {
+    server.stop = async (stopMs = STOP_MS) => {
       const start = performance.now();
       const { code, signal, stderr } = await child.end('SIGTERM');
       const took = performance.now() - start;
       assert.deepEqual({ code, signal }, { code: 0, signal: null }, `${name} ends well; its stderr ends:\n${stderr}`);
-      assert.ok(took < STOP_MS, `${name} takes ${took.toFixed()} ms to stop`);
+      assert.ok(took < stopMs, `${name} takes ${took.toFixed()} ms to stop`);
     };
     before(() => run(0));
     after(async () => {
@@ -70,10 +70,10 @@ export function describeExample(name, body, { panics = false } = {}) {
   });
 }
 
-async function start(name, port) {
+async function start(name, port, env) {
   const program = join(TARGET, 'debug', name);
   if (!existsSync(program)) throw new Error(`${program} is missing: run \`cargo build --bin ${name}\` first`);
-  const child = spawn(program, { env: { ...process.env, PORT: String(port) }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, { env: { ...process.env, ...env, PORT: String(port) }, stdio: ['ignore', 'pipe', 'pipe'] });
   const killOnExit = () => child.kill('SIGKILL');
   process.once('exit', killOnExit);
 

@@ -268,9 +268,9 @@ impl Connection {
     }
 
     /// How messages to it are compressed, if they are.
-    pub(crate) fn deflate(&self) -> Option<&PerMessageDeflate> {
+    pub(crate) fn deflate(&self) -> Option<PerMessageDeflate> {
         let is_compressing = self.0.is_compressing.load(Ordering::Relaxed);
-        self.0.sending.deflate.as_ref().filter(|_| is_compressing)
+        self.0.sending.deflate.filter(|_| is_compressing)
     }
 
     /// Whether the transport that carries it takes compressed messages.

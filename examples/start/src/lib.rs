@@ -56,6 +56,19 @@ pub fn listen_as(scheme: &str) -> Result<TcpListener, Failure> {
     Ok(listener)
 }
 
+/// How long clients have to go elsewhere when the process is asked to stop: `DRAIN_SECONDS` in the
+/// environment. None without it, as nobody else serves them here.
+///
+/// # Errors
+/// When it is no number of seconds.
+pub fn drain_time() -> Result<Duration, Failure> {
+    let seconds = env::var("DRAIN_SECONDS").unwrap_or_else(|_| "0".to_owned());
+    let number = seconds.parse();
+    number
+        .map(Duration::from_secs)
+        .map_err(|_| format!("DRAIN_SECONDS is `{seconds}`: give it a whole number").into())
+}
+
 /// The next connection. Most errors are that connection's own; where the process has too many files
 /// open, some may be closed a moment later.
 pub async fn accept(listener: &tokio::net::TcpListener) -> (TcpStream, SocketAddr) {

@@ -110,7 +110,7 @@ impl Frame {
 
     /// The same message, to be sent compressed where that is agreed, if it is long enough. Its clones
     /// share what is made of it.
-    pub(crate) fn compressible(&self, settings: &PerMessageDeflate) -> Self {
+    pub(crate) fn compressible(&self, settings: PerMessageDeflate) -> Self {
         let wire = match &self.wire {
             Wire::Plain(plain) if settings.covers(self.packet().len()) => Wire::Compressible(Arc::new(Compressible {
                 plain: plain.clone(),

@@ -10,7 +10,8 @@
 //!
 //! and open <http://127.0.0.1:3000> in two tabs, or publish by
 //! `curl --json '{"text":"hello"}' http://127.0.0.1:3000/news`. `PORT` and `HOST` in the environment
-//! change the address; port 0 takes a free one.
+//! change the address; port 0 takes a free one. `DRAIN_SECONDS` is how long readers have to go when it is
+//! asked to stop.
 //!
 //! The readers, the background task and the page are in `examples/news`.
 
@@ -32,7 +33,9 @@ async fn main() -> start::Outcome {
     let io = news::socket_io()?;
     actix_web::rt::spawn(news::tick(io.clone()));
 
-    let stopped = io.close_on_signal();
+    // New readers are refused at once, so that a load balancer takes them elsewhere; the others are sent there
+    // one after the other.
+    let stopped = io.drain(start::drain_time()?).spread().on_signal();
     let app = move || {
         let cors = Cors::default()
             .allowed_origin(news::FRONT_END)

@@ -10,7 +10,8 @@
 //!
 //! and open <http://127.0.0.1:3000> in two tabs, or publish by
 //! `curl --json '{"text":"hello"}' http://127.0.0.1:3000/news`. `PORT` and `HOST` in the environment
-//! change the address; port 0 takes a free one.
+//! change the address; port 0 takes a free one. `DRAIN_SECONDS` is how long readers have to go when it is
+//! asked to stop.
 //!
 //! The readers, the background task and the page are in `examples/news`.
 
@@ -55,7 +56,9 @@ async fn main() -> start::Outcome {
 
     let listener = TcpListener::from_std(start::listen()?)?;
     axum::serve(listener, app)
-        .with_graceful_shutdown(io.close_on_signal())
+        // New readers are refused at once, so that a load balancer takes them elsewhere; the others are sent there
+        // one after the other.
+        .with_graceful_shutdown(io.drain(start::drain_time()?).spread().on_signal())
         .await?;
     Ok(())
 }

@@ -102,12 +102,12 @@ impl PerMessageDeflate {
     }
 
     /// Whether a message of that many bytes is worth it.
-    pub(crate) fn covers(&self, length: usize) -> bool {
+    pub(crate) fn covers(self, length: usize) -> bool {
         length >= self.threshold
     }
 
     /// What is agreed with a client that sent these headers, and the header that tells it so.
-    pub(crate) fn agree(&self, headers: &HeaderMap) -> Result<Option<(Agreed, HeaderValue)>, Malformed> {
+    pub(crate) fn agree(self, headers: &HeaderMap) -> Result<Option<(Agreed, HeaderValue)>, Malformed> {
         let lines = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
         let Some(offer) = offer::find(lines.map(HeaderValue::as_bytes))? else {
             return Ok(None);
@@ -141,7 +141,7 @@ pub(crate) struct Compressed {
 }
 
 impl Compressed {
-    pub(crate) fn new(settings: &PerMessageDeflate) -> Self {
+    pub(crate) fn new(settings: PerMessageDeflate) -> Self {
         Self {
             level: settings.level,
             by_window: Default::default(),
