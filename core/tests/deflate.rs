@@ -277,6 +277,16 @@ async fn clients_of_0_9_take_part() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_not_to_be_compressed_is_not() {
+    let (io, _) = server();
+    let mut client = Deflating::join(&io).await;
+    io.compress(false).emit("news", long()).unwrap();
+    assert!(client.plain().await.contains("hello"));
+    io.emit("news", long()).unwrap();
+    assert!(client.compressed().await.contains("hello"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bomb_ends_its_connection_with_1009() {
     let (io, log) = server();
     let mut client = Deflating::join(&io).await;
