@@ -18,7 +18,7 @@ const WINDOW: usize = 32 * 1024;
 /// What a sender takes off the end of each message (§7.2.1), which is an empty block of no compression.
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
-/// The tail and a last, empty block. Data that are cut off take it for something else, and nearly never end
+/// The tail and a last, empty block. Data that are cut off take it for something else, and seldom end
 /// with it.
 const END: [u8; 9] = [0, 0, 0xff, 0xff, 1, 0, 0, 0xff, 0xff];
 
