@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::{
@@ -88,8 +88,9 @@ impl Drain {
     pub async fn on_signal(self) {
         asked_to_stop().await;
         let io = self.io.clone();
-        select(pin!(self.run()), pin!(asked_to_stop())).await;
-        io.close().await;
+        if let Either::Right(_) = select(pin!(self.run()), pin!(asked_to_stop())).await {
+            io.close().await;
+        }
     }
 
     async fn run(self) {

@@ -264,6 +264,18 @@ fn messages_are_compressed_from_the_threshold_on_and_for_those_with_whom_it_is_a
 }
 
 #[test]
+fn who_compresses_nothing_pays_nothing() {
+    // A pointer and its length, and what a frame knows besides: as without compression.
+    assert_eq!(size_of::<Frame>(), 3 * size_of::<usize>());
+    let without = [size_of::<usize>() * 5, size_of::<u64>()].iter().sum::<usize>();
+    assert!(
+        size_of::<Decoder>() <= without + size_of::<[usize; 7]>(),
+        "{}",
+        size_of::<Decoder>()
+    );
+}
+
+#[test]
 fn a_frame_is_compressed_once_for_each_window() {
     let frame = Frame::text(&"abc".repeat(1000)).compressible(PerMessageDeflate::default());
     let before = COMPRESSIONS.get();
