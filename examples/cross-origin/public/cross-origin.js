@@ -48,7 +48,8 @@ function connect() {
   socket.on('connect', async () => {
     const { engine } = socket.io;
     const show = () => showState(`connected by ${engine.transport.name}`, true);
-    engine.on('upgrade', show);
+    // A client that is closed while it upgrades finishes its upgrade first: another socket may be shown by then.
+    engine.on('upgrade', () => engine === socket.io.engine && show());
     show();
     const name = await socket.emitWithAck('who am i');
     $('known').textContent = `The socket's server knows you as ${name}, by the cookie.`;
