@@ -1,4 +1,5 @@
-//! What most clients have none of: namespaces that they were made to leave, or that are looked up for them.
+//! What most clients have none of: namespaces that they were made to leave, or that are looked up for them, and a limit
+//! of their rate.
 
 use super::{SocketClient, lookup::Lookup};
 use crate::socketio::rate_limit::Limiter;
