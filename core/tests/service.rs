@@ -319,6 +319,17 @@ async fn a_transport_that_is_not_configured_is_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn clients_are_not_told_of_upgrades_where_there_are_to_be_none() {
+    for (allowed, told) in [(true, r#""upgrades":["websocket"]"#), (false, r#""upgrades":[]"#)] {
+        let io = SocketIo::builder().allow_upgrades(allowed).build();
+        for handshake in [HANDSHAKE, "/socket.io/?EIO=3&transport=polling&b64=1"] {
+            let (_, answer) = call(io.service(), get(handshake)).await;
+            assert!(answer.body.contains(told), "{}", answer.body);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn handlers_see_the_request_and_what_middleware_put_on_it() {
     let log = Log::default();
     let seen = log.clone();

@@ -22,6 +22,7 @@ use crate::{client_bundle::ClientBundle, cors::Cors};
 /// | `path` | `/socket.io` |
 /// | `generations` | all |
 /// | `transports` | all but Flash's and WebTransport |
+/// | `allow_upgrades` | yes |
 /// | `jsonp` | off |
 /// | `ping_interval` | 25 s |
 /// | `ping_timeout` | 20 s |
@@ -39,6 +40,7 @@ pub(crate) struct EngineConfig {
     pub(crate) path: Box<str>,
     pub(crate) generations: Vec<Generation>,
     pub(crate) transports: Vec<Transport>,
+    pub(crate) allow_upgrades: bool,
     pub(crate) jsonp: bool,
     pub(crate) ping_interval: Duration,
     pub(crate) ping_timeout: Duration,
@@ -65,6 +67,7 @@ impl Default for EngineConfig {
             path: "/socket.io".into(),
             generations: Generation::ALL.to_vec(),
             transports: Transport::DEFAULT.to_vec(),
+            allow_upgrades: true,
             jsonp: false,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(20),
@@ -106,7 +109,7 @@ impl EngineConfig {
     /// Which transports a client on this one may upgrade to.
     pub(super) fn upgrades_from(&self, transport: Transport) -> Vec<&'static str> {
         let upgrades: &[_] = match transport {
-            Transport::Polling => &[Transport::WebSocket, Transport::WebTransport],
+            Transport::Polling if self.allow_upgrades => &[Transport::WebSocket, Transport::WebTransport],
             _ => &[],
         };
         self.offered(upgrades).into_iter().map(Transport::as_str).collect()
@@ -231,6 +234,22 @@ macro_rules! engine_settings {
         #[must_use]
         pub fn ping_timeout(mut self, timeout: std::time::Duration) -> Self {
             self.$($config).+.ping_timeout = $crate::engine::config::bounded(timeout);
+            self
+        }
+
+        /// Whether clients that poll are told what they may upgrade to. Default: yes. If not, each stays on the
+        /// transport that it begins with: polling, unless its option `transports` says otherwise.
+        ///
+        /// Clients before 1.0 do not upgrade; they choose from [`transports`](Self::transports).
+        ///
+        /// ```
+        /// use tower_socketio::SocketIo;
+        ///
+        /// let io = SocketIo::builder().allow_upgrades(false).build();
+        /// ```
+        #[must_use]
+        pub fn allow_upgrades(mut self, allow: bool) -> Self {
+            self.$($config).+.allow_upgrades = allow;
             self
         }
 
