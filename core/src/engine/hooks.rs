@@ -101,12 +101,9 @@ impl Hooks {
 
     /// Tells that a request was refused.
     pub(super) fn report(&self, kind: &ConnectionErrorKind, request: &Parts) {
+        let Some(hook) = &self.on_connection_error else { return };
         let kind = kind.clone();
         let error = ConnectionError { request, kind };
-        let Some(hook) = &self.on_connection_error else {
-            tracing::debug!("refused a request: {error}");
-            return;
-        };
         if catch_unwind(AssertUnwindSafe(|| hook(&error))).is_err() {
             tracing::error!("an on_connection_error hook panicked");
         }
