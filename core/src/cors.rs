@@ -11,6 +11,7 @@
 //! Patterns and the parts of an origin are in `origin`.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -460,7 +461,10 @@ impl Rule {
             Self::Any => true,
             Self::Exact(listed) => listed.eq_ignore_ascii_case(origin),
             Self::Matching(pattern) => pattern.matches(origin),
-            Self::Predicate(allow) => allow(origin, parts),
+            Self::Predicate(allow) => catch_unwind(AssertUnwindSafe(|| allow(origin, parts))).unwrap_or_else(|_| {
+                tracing::error!("the predicate of Cors panicked: the origin is refused");
+                false
+            }),
         }
     }
 }

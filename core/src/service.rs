@@ -234,7 +234,9 @@ impl Service {
                 if let Some(upgrade) = upgrade {
                     // Not an async block: that would have room for both stages at once.
                     tokio::spawn(upgrade.then(|io| {
-                        let drive = io.map(|io| ticket.drive(TokioIo::new(io)));
+                        let drive = io
+                            .inspect_err(cannot_be_taken_over)
+                            .map(|io| ticket.drive(TokioIo::new(io)));
                         OptionFuture::from(drive.ok())
                     }));
                 }
@@ -242,6 +244,13 @@ impl Service {
             }
             Err(response) => response,
         }
+    }
+}
+
+/// A client that has gone is no news; a server that is set up without upgrades is.
+fn cannot_be_taken_over(error: &hyper::Error) {
+    if error.is_user() {
+        tracing::warn!("WebSockets fail: the HTTP server must serve connections with upgrades ({error})");
     }
 }
 

@@ -2,9 +2,21 @@
 
 mod kit;
 
-use kit::{Gate, Log, Packet, Polling, Ws, answer, idle, millis, secs};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    task::Context,
+};
+
+use http::Method;
+use kit::{Gate, Log, Packet, Polling, UPGRADE, Ws, answer, idle, millis, request, secs};
 use tokio::time::{Instant, sleep, sleep_until};
-use tower_socketio::{DisconnectReason, SocketIo, SocketIoBuilder, State};
+use tower_socketio::{
+    DisconnectReason, Handshake, SocketIo, SocketIoBuilder, State,
+    engine::{Client, CloseReason, Connection, Engine, Flow, Message, Rest, Upper},
+};
 
 /// A server whose clients are asked every 25 s and have 20 s to answer.
 fn server(builder: SocketIoBuilder) -> (SocketIo, Log) {
@@ -186,4 +198,47 @@ async fn a_client_that_vanishes_while_nothing_is_read_from_it_is_noticed() {
         log.take(),
         ["Err(Disconnected)", "Err(Disconnected)", "transport close"]
     );
+}
+
+/// Raw Engine.IO whose application is full when it is asked whether it goes on.
+struct Busy(Arc<AtomicBool>, Log);
+
+impl Upper for Busy {
+    fn open(&self, _: &Connection, _: Handshake) -> Box<dyn Client> {
+        Box::new(Self(self.0.clone(), self.1.clone()))
+    }
+}
+
+impl Client for Busy {
+    fn message(&mut self, _: &mut Context<'_>, _: Message<'_>) -> Flow {
+        Flow::Open
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>) -> Flow {
+        if self.0.load(Relaxed) { Flow::Full } else { Flow::Open }
+    }
+
+    fn close(self: Box<Self>, reason: CloseReason) -> Option<Rest> {
+        self.1.add(reason);
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_in_which_the_application_says_that_it_is_full_does_not_count() {
+    let (full, log) = (Arc::new(AtomicBool::new(false)), Log::default());
+    let engine = Engine::builder().build(Busy(full.clone(), log.clone()));
+    let parts = request(
+        Method::GET,
+        &format!("{}/?EIO=4&transport=websocket", engine.service().path()),
+        &UPGRADE,
+    );
+    let accepted = engine.service().accept_websocket(parts).await;
+    let mut ws = Ws::redeem(accepted.expect("a WebSocket").1, 1 << 16);
+    ws.text().await;
+    full.store(true, Relaxed);
+    await_ping(&mut ws).await;
+    ws.send("3").await; // unread
+    sleep(secs(60)).await;
+    assert_eq!(log.take(), [""; 0]);
 }

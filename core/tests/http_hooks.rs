@@ -547,3 +547,35 @@ async fn a_panic_of_who_is_told_harms_nobody() {
     let (status, _, body) = get(&io, &format!("{POLLING}&sid=abc")).await;
     assert_eq!((status, &*body), (400, r#"{"code":1,"message":"Session ID unknown"}"#));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_predicate_of_origins_that_panics_refuses_them() {
+    let io = SocketIo::builder()
+        .cors(Cors::predicate(|_, _| panic!("asked for")))
+        .build();
+    let parts = request(
+        Method::GET,
+        POLLING,
+        &[("origin", "http://there.example"), ("host", "here.example")],
+    );
+    assert_eq!(handle(&io, parts, "").await.status(), 403);
+}
+
+#[tokio::test]
+async fn a_refusal_in_a_log_shows_no_headers_and_no_query() {
+    let log = Log::default();
+    let noted = log.clone();
+    let io = SocketIo::builder()
+        .on_connection_error(move |error| noted.add(format!("{error:?}")))
+        .build();
+    let parts = request(
+        Method::GET,
+        "/socket.io/?EIO=4&transport=none&token=secret",
+        &[("cookie", "secret")],
+    );
+    handle(&io, parts, "").await;
+    assert_eq!(
+        log.take(),
+        [r#"ConnectionError { method: GET, path: "/socket.io/", kind: TransportUnknown, .. }"#]
+    );
+}

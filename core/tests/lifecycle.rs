@@ -105,6 +105,34 @@ async fn a_client_that_reads_slowly_still_gets_what_was_queued() {
     closing.await.unwrap();
 }
 
+/// Has something queued that is larger than its pipe, and a server that disconnects it.
+async fn disconnected_with_a_queue() -> (SocketIo, Ws) {
+    let (io, _) = server();
+    let mut ws = Ws::open_with(&io, 64 * 1024).await;
+    ws.connect("/").await;
+    io.emit("news", "x".repeat(500_000)).unwrap();
+    io.disconnect_sockets(true);
+    (io, ws)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_disconnected_has_half_a_minute_to_read_what_was_queued() {
+    for (begins, all) in [(secs(28), true), (secs(32), false)] {
+        let (_io, mut ws) = disconnected_with_a_queue().await;
+        sleep(begins).await;
+        let packets = ws.end().await;
+        let told = packets.last() == Some(&Packet::Text("41".to_owned()));
+        assert_eq!((packets.len() == 2, told), (all, all), "after {begins:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_disconnected_before_and_does_not_read_does_not_delay_the_end() {
+    let (io, _ws) = disconnected_with_a_queue().await;
+    idle().await;
+    assert_eq!(took(io.close()).await, FAREWELL);
+}
+
 #[tokio::test(start_paused = true)]
 async fn clients_of_every_generation_are_disconnected_without_a_packet_that_says_so() {
     let (io, log) = server();

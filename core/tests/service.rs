@@ -7,7 +7,7 @@ use std::{convert::Infallible, fs};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, header};
 use http_body_util::Full;
-use kit::{Answer, Log, Polling, UPGRADE, request};
+use kit::{Answer, Log, Polling, UPGRADE, accept, request};
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 use tower_socketio::{Cors, Extension, Generation, Handshake, PeerAddr, SocketIo, SocketIoBuilder, Transport};
 
@@ -221,6 +221,27 @@ async fn answers_of_a_session_are_never_cached() {
     assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
     assert_eq!(response.headers()[header::CONTENT_TYPE], "text/plain; charset=UTF-8");
     Answer::of(response).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_subprotocol_that_a_client_offers_is_agreed() {
+    let io = SocketIo::builder().build();
+    for (offered, agreed) in [
+        (Some("chat"), Some("chat")),
+        (Some(" a.1 , b"), Some("a.1")),
+        (None, None),
+        (Some(""), None),
+        (Some(", b"), None),
+        (Some("a b"), None),
+        (Some("a/b"), None),
+    ] {
+        let mut headers = UPGRADE.to_vec();
+        headers.extend(offered.map(|offered| ("sec-websocket-protocol", offered)));
+        let parts = request(Method::GET, "/socket.io/?EIO=4&transport=websocket", &headers);
+        let (response, _ticket) = accept(&io, parts).expect("a WebSocket");
+        let answered = response.headers().get("sec-websocket-protocol");
+        assert_eq!(answered.map(|value| value.to_str().unwrap()), agreed, "{offered:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -194,7 +194,7 @@ async fn handshakes_that_cannot_be_are_refused() {
         .build();
     assert_eq!(call(&newer, Method::GET, "/1/", &[], "").await.0, 400);
     let none = SocketIo::builder().transports([Transport::Polling]).build();
-    assert_eq!(call(&none, Method::GET, "/1/", &[], "").await.0, 503);
+    assert_eq!(call(&none, Method::GET, "/1/", &[], "").await.0, 400);
     io.close().await;
     assert_eq!(
         call(&io, Method::GET, "/1/", &[], "").await,

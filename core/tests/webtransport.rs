@@ -6,15 +6,15 @@ mod kit;
 use std::time::Duration;
 
 use http::Method;
-use kit::{Log, Packet, Polling, Ws, idle, millis, request, secs, sockets, soon};
+use kit::{Gate, Log, Packet, Polling, Ws, idle, millis, request, secs, sockets, soon};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
     task::JoinHandle,
     time::{Instant, timeout},
 };
 use tower_socketio::{
-    Cors, Data, DisconnectReason, Generation, Handshake, PeerAddr, Socket, SocketIo, SocketIoBuilder, State, Transport,
-    WebTransportTicket,
+    Cors, Data, DisconnectReason, Generation, Handshake, PeerAddr, Refusal, Socket, SocketIo, SocketIoBuilder, State,
+    Transport, WebTransportTicket,
 };
 
 const ALL: [Transport; 3] = [Transport::Polling, Transport::WebSocket, Transport::WebTransport];
@@ -578,4 +578,68 @@ async fn a_client_that_never_reads_is_cut_off_when_its_outbox_is_full() {
     });
     assert_eq!(left.await.expect("it is cut off"), ["transport error"]);
     assert!((10..15).contains(&emitted), "{emitted} events");
+}
+
+fn reporting(builder: SocketIoBuilder) -> (SocketIo, Log) {
+    let log = Log::default();
+    let noted = log.clone();
+    let builder = builder.on_connection_error(move |error| noted.add(error.message()));
+    (server(builder).0, log)
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_refusals_are_reported() {
+    let (io, log) = reporting(SocketIo::builder());
+    assert_eq!(status(&io, URL, &[("origin", "https://evil.example")]), 403);
+    assert_eq!(log.take(), ["Forbidden"]);
+    assert_eq!(status(&io, URL, &[("origin", "no origin")]), 400);
+    assert_eq!(log.take(), ["Bad request"]);
+    let mut wt = Wt::open(&io);
+    wt.send(r#"0{"sid":"AAAAAAAAAAAAAAAAAAAA"}"#).await;
+    idle().await;
+    assert_eq!(log.take(), ["Session ID unknown"]);
+    let parts = request(Method::GET, "/socket.io/?EIO=3&transport=polling&b64=1", &[]);
+    let open = kit::Answer::of(io.service().handle(parts, String::new()).await).await;
+    let mut wt = Wt::open(&io);
+    let (_, sid) = open.body.split_once(r#""sid":""#).expect("a session");
+    let sid = &sid[..20];
+    wt.send(&format!(r#"0{{"sid":"{sid}"}}"#)).await;
+    idle().await;
+    assert_eq!(log.take(), ["Bad request"]);
+}
+
+/// A client about whom the application has not decided.
+async fn undecided(gate: &Gate) -> (SocketIo, Wt) {
+    let held = gate.clone();
+    let (io, _) = server(SocketIo::builder().allow_request(move |_: Handshake| {
+        let held = held.clone();
+        async move {
+            held.pass().await;
+            Ok::<(), Refusal>(())
+        }
+    }));
+    let mut wt = Wt::open(&io);
+    wt.send("0").await;
+    idle().await;
+    (io, wt)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_let_in_when_the_server_drains_already_is_refused() {
+    let gate = Gate::closed();
+    let (io, mut wt) = undecided(&gate).await;
+    let drain = io.drain(secs(30));
+    let drain = tokio::spawn(async move { drain.await });
+    idle().await;
+    gate.admit(1);
+    assert!(soon("an end", wt.stream.read_u8()).await.is_err());
+    drain.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_does_not_wait_for_a_decision() {
+    let (io, _wt) = undecided(&Gate::closed()).await;
+    let start = Instant::now();
+    io.close().await;
+    assert!(start.elapsed() <= secs(1), "{:?}", start.elapsed());
 }

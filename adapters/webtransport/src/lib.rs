@@ -19,6 +19,9 @@ use stream::Stream;
 /// How long a client may take from its first packet of QUIC to its session.
 const OPENING: Duration = Duration::from_secs(10);
 
+/// How long one that is refused may take to read that.
+const REFUSED: Duration = Duration::from_secs(1);
+
 /// How many clients may be about to, so that many of them take little memory.
 const MOST_OPENING: usize = 1000;
 
@@ -133,6 +136,13 @@ async fn accept_all(service: Service, endpoint: Endpoint) {
             incoming.refuse();
             continue;
         };
+        // While many shake hands, those who come have to show that the address is theirs: forged ones take no
+        // place of others.
+        if opening.available_permits() < MOST_OPENING / 2 && !incoming.remote_address_validated() {
+            // It fails only where the address is validated.
+            let _ = incoming.retry();
+            continue;
+        }
         let service = service.clone();
         tokio::spawn(async move {
             let opened = timeout(OPENING, open(&service, incoming)).await;
@@ -156,7 +166,7 @@ async fn open(service: &Service, incoming: Incoming) -> Result<Option<(WebTransp
             let connection = request.conn().clone();
             request.reject(status).await?;
             // Dropped at once, it would take the answer with it.
-            connection.closed().await;
+            let _ = timeout(REFUSED, connection.closed()).await;
             Ok(None)
         }
     }

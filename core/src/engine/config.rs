@@ -144,7 +144,8 @@ macro_rules! engine_settings {
         ///
         /// A request for another is refused with status 400 and `Transport unknown`, as the
         /// reference server does. Clients begin with polling unless their option `transports` says
-        /// otherwise. Clients before 1.0 are told which of theirs there are.
+        /// otherwise. Clients before 1.0 are told which of theirs there are, and refused
+        /// if there are none.
         ///
         /// # Panics
         /// When there are none.

@@ -244,8 +244,9 @@ impl Life {
             Above::Ended => return Turn::Closed,
         };
         let now = now();
-        if flow == Flow::Open {
-            self.conn.handle_resume(now);
+        match flow {
+            Flow::Open => self.conn.handle_resume(now),
+            Flow::Full => self.conn.handle_stall(now),
         }
         while let Some(due) = self.conn.poll_timeout()
             && due <= now
@@ -259,6 +260,10 @@ impl Life {
             Flow::Open => Turn::Open,
             Flow::Full => Turn::Stalled,
         }
+    }
+
+    pub(super) fn server(&self) -> &Arc<Shared> {
+        &self.server
     }
 
     /// When the transport must give it a turn even if nothing happens.

@@ -134,16 +134,13 @@ impl Engine {
         let generation = Generation::OF_WEBTRANSPORT;
         let is_served =
             config.transports.contains(&Transport::WebTransport) && config.generations.contains(&generation);
-        let request = |kind: &ConnectionErrorKind| Refused::Request { code: kind.code() };
-        let (status, why) = match config.cors.check(&parts) {
-            _ if !is_served => (StatusCode::BAD_REQUEST, request(&ConnectionErrorKind::TransportUnknown)),
-            Verdict::Malformed => (
-                StatusCode::BAD_REQUEST,
-                request(&ConnectionErrorKind::TransportHandshake),
-            ),
-            Verdict::Refused => (StatusCode::FORBIDDEN, request(&ConnectionErrorKind::OriginForbidden)),
+        let (status, kind) = match config.cors.check(&parts) {
+            _ if !is_served => (StatusCode::BAD_REQUEST, ConnectionErrorKind::TransportUnknown),
+            Verdict::Malformed => (StatusCode::BAD_REQUEST, ConnectionErrorKind::InvalidOrigin),
+            Verdict::Refused => (StatusCode::FORBIDDEN, ConnectionErrorKind::OriginForbidden),
             Verdict::SameOriginOrNone | Verdict::Allowed(_) if self.0.is_closing() => {
-                (StatusCode::SERVICE_UNAVAILABLE, Refused::Closing)
+                self.0.meter.refused(Refused::Closing);
+                return Err(StatusCode::SERVICE_UNAVAILABLE);
             }
             Verdict::SameOriginOrNone | Verdict::Allowed(_) => {
                 return Ok(WebTransportTicket {
@@ -152,7 +149,7 @@ impl Engine {
                 });
             }
         };
-        self.0.meter.refused(why);
+        self.0.report(&kind, &parts);
         Err(status)
     }
 }

@@ -22,7 +22,6 @@ use super::{generation::Generation, route::parameter, transport::Transport};
 ///     })
 ///     .build();
 /// ```
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct ConnectionError<'a> {
     /// The request's head.
@@ -154,6 +153,19 @@ impl ConnectionError<'_> {
             Kind::OriginForbidden | Kind::Forbidden(_) => json!({ "message": self.message() }),
             Kind::UnsupportedProtocol => json!({ "protocol": protocol() }),
         }
+    }
+}
+
+impl std::error::Error for ConnectionError<'_> {}
+
+/// Without the request's headers and query, which hold keys and passwords.
+impl fmt::Debug for ConnectionError<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnectionError")
+            .field("method", &self.request.method)
+            .field("path", &self.request.uri.path())
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 

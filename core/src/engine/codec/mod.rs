@@ -36,6 +36,15 @@ pub(crate) enum Posted {
     Binary(Vec<u8>),
 }
 
+impl Posted {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::CountedInBytes(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// What a poll's answer may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PayloadForm {

@@ -155,6 +155,11 @@ impl Shared {
             self.report(&ConnectionErrorKind::BadHandshakeMethod, &parts);
             return bad_request();
         }
+        let offered = self.config.offered(&Transport::IN_PATH);
+        if offered.is_empty() {
+            self.report(&ConnectionErrorKind::TransportUnknown, &parts);
+            return bad_request();
+        }
         let refuse = |kind: &ConnectionErrorKind, parts: &Parts| {
             self.report(kind, parts);
             match kind {
@@ -167,8 +172,7 @@ impl Shared {
             Ok(let_in) => let_in,
             Err(kind) => return refuse(&kind, &parts),
         };
-        let offered = self.config.offered(&Transport::IN_PATH);
-        if self.refuses_new() || offered.is_empty() {
+        if self.refuses_new() {
             self.meter.refused(Refused::Closing);
             return refused(StatusCode::SERVICE_UNAVAILABLE, "handshake error", dress);
         }

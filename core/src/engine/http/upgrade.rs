@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use http::{Method, Response, StatusCode, header::SEC_WEBSOCKET_EXTENSIONS, request::Parts};
+use http::{
+    Method, Response, StatusCode,
+    header::{SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL},
+    request::Parts,
+};
 use hyper::ext::Protocol;
 
 use super::{ResponseBody, admit, check_origin, session_text, unavailable};
@@ -41,10 +45,7 @@ impl Shared {
             Ok(Some(opening)) => opening,
             Ok(None) => return Err(self.refuse_upgrade(&ConnectionErrorKind::TransportHandshake, parts)),
             Err(refusal) => {
-                self.meter.refused(Refused::BadWebSocket);
-                let hooks = &self.config.hooks;
-                hooks.report(&ConnectionErrorKind::TransportHandshake, parts);
-                let mut response = refused_upgrade(&refusal.to_string());
+                let mut response = self.refuse_opening(&refusal.to_string(), parts);
                 response.headers_mut().extend(refusal.response().headers().clone());
                 return Err(response);
             }
@@ -56,13 +57,9 @@ impl Shared {
         {
             Some(Ok(deflate)) => deflate,
             None => None,
-            Some(Err(malformed)) => {
-                self.meter.refused(Refused::BadWebSocket);
-                let hooks = &self.config.hooks;
-                hooks.report(&ConnectionErrorKind::TransportHandshake, parts);
-                return Err(refused_upgrade(&malformed.to_string()));
-            }
+            Some(Err(malformed)) => return Err(self.refuse_opening(&malformed.to_string(), parts)),
         };
+        let subprotocol = handshake::subprotocol(&parts.headers);
         let request = self.config.hooks.keep(parts);
         let (purpose, answer) = match purpose {
             Found::New(generation, reader) => match self.let_in(parts, generation).await {
@@ -83,6 +80,9 @@ impl Shared {
         let mut response = opening.response().map(|()| ResponseBody::default());
         let hooks = &self.config.hooks;
         hooks.write_headers(answer, &mut response, request.as_ref());
+        if let Some(subprotocol) = subprotocol {
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        }
         let deflate = deflate.map(|(agreed, answer)| {
             response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, answer);
             agreed
@@ -109,6 +109,14 @@ impl Shared {
             Some(_) => Err(ConnectionErrorKind::OriginForbidden),
             None => admit(&route, verdict).map(|generation| Found::New(generation, route.reader)),
         }
+    }
+
+    /// Refuses what opens no WebSocket, though it says so.
+    fn refuse_opening(&self, why: &str, parts: &Parts) -> Response<ResponseBody> {
+        self.meter.refused(Refused::BadWebSocket);
+        let hooks = &self.config.hooks;
+        hooks.report(&ConnectionErrorKind::TransportHandshake, parts);
+        refused_upgrade(why)
     }
 
     fn refuse_upgrade(&self, kind: &ConnectionErrorKind, parts: &Parts) -> Response<ResponseBody> {

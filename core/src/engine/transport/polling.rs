@@ -355,16 +355,17 @@ impl Carrier {
             let Some(post) = posts.front_mut() else {
                 return true;
             };
+            // The open poll takes what waits, or the next one; a client that upgrades polls no more.
+            let has_outlet = outlet.as_ref().is_some_and(Outlet::is_ready);
+            let patience = if has_outlet { Fill::Little } else { Fill::WorthFlushing };
+            let is_full = life.connection.fill() > patience && !life.conn.is_upgrading();
+            if is_full && post.handled < post.payload.len() {
+                return !has_outlet;
+            }
             let Some((signal, handled)) = generation.decode_next(&post.payload, post.handled) else {
                 accept_first(posts);
                 continue;
             };
-            // The open poll takes what waits, or the next one; a client that upgrades polls no more.
-            let has_outlet = outlet.as_ref().is_some_and(Outlet::is_ready);
-            let patience = if has_outlet { Fill::Little } else { Fill::WorthFlushing };
-            if life.connection.fill() > patience && !life.conn.is_upgrading() {
-                return !has_outlet;
-            }
             let closed_by_client = matches!(signal, Ok(Signal::Close));
             let received = match signal {
                 Ok(signal) => life.receive(cx, &signal),

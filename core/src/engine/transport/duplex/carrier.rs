@@ -3,6 +3,7 @@
 use std::{
     ops::ControlFlow,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -16,6 +17,7 @@ use super::{
     wire::{End, Wire},
 };
 use crate::engine::{
+    Shared,
     codec::{Malformed, PayloadForm, Signal},
     connection::{Connection, Fill, Request},
     driver::{Alarm, Life, ROUNDS, Received, Turn},
@@ -61,18 +63,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Carrier<IO, F> {
         if let Some(life) = &mut self.life {
             life.close(match end {
                 End::Violation(_) => F::VIOLATED,
-                End::Lost | End::Closed(_) | End::Refused => CloseReason::TransportClose,
+                End::Lost | End::Closed(_) | End::Refused | End::Finished(_) => CloseReason::TransportClose,
             });
         }
         Poll::Ready(self.wire.take().map(|wire| (wire, end)))
     }
 
-    /// The server has closed the connection: what is queued still goes out.
-    fn finish(&mut self, connection: &Connection, form: PayloadForm) -> Poll<Option<Gone<IO, F>>> {
+    /// The connection was not closed by the client: what is queued still goes out.
+    fn finish(&mut self, connection: &Connection, server: Arc<Shared>, form: PayloadForm) -> Poll<Option<Gone<IO, F>>> {
         let end = match connection.ending() {
             // A client that does not read, or talks nonsense.
             Some(CloseReason::TransportError) => End::Lost,
-            _ => End::Refused,
+            Some(CloseReason::PingTimeout) => End::Refused,
+            _ => End::Finished(server),
         };
         Poll::Ready(self.wire.take().map(|mut wire| {
             for frame in in_form(connection, form, connection.take_outbox()).iter() {
@@ -144,8 +147,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Future for Carrier<IO, F> {
                 Poll::Pending => false,
             };
             if turn == Turn::Closed {
-                let (connection, form) = (life.connection.clone(), life.form);
-                return this.finish(&connection, form);
+                let (connection, server, form) = (life.connection.clone(), life.server().clone(), life.form);
+                return this.finish(&connection, server, form);
             }
             if left == 0 {
                 break;

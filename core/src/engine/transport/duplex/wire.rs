@@ -3,17 +3,23 @@
 
 use std::{
     cell::Cell,
+    future::poll_fn,
     io::{self, IoSlice},
     ops::ControlFlow,
-    pin::Pin,
+    pin::{Pin, pin},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use futures_util::future::select;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{sleep, timeout},
+};
 
 use super::{Event, Framing};
-use crate::engine::{codec::frame::Frame, outbox::Outbox};
+use crate::engine::{Shared, codec::frame::Frame, outbox::Outbox};
 
 /// Bytes read with one system call, into a buffer that the connections of a thread share.
 const READ: usize = 32 * 1024;
@@ -21,8 +27,13 @@ const READ: usize = 32 * 1024;
 /// Frames written with one system call.
 const SLICES: usize = 16;
 
-/// How long a client may take to read what is left and to answer the closing handshake.
+/// How long a client may take to answer the closing handshake, and to read what is left where it or the
+/// server has no more time.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a client may take to read what was queued when the application closed its connection: as
+/// long as the reference's WebSockets wait.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One stream and its framing.
 pub(in crate::engine::transport) struct Wire<IO, F> {
@@ -44,8 +55,10 @@ pub(in crate::engine::transport) enum End<V> {
     Closed(Frame),
     /// The client broke the rules of the framing.
     Violation(V),
-    /// The client did not keep to the probe of an upgrade, or came too late with it.
+    /// The client did not keep to the probe of an upgrade, came too late with it, or fell silent.
     Refused,
+    /// The application closed the connection: what is queued goes out first, if that server goes on.
+    Finished(Arc<Shared>),
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Wire<IO, F> {
@@ -182,33 +195,46 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Wire<IO, F> {
     pub(in crate::engine::transport) async fn end(self, end: End<F::Violation>) {
         match end {
             End::Lost => {}
-            End::Closed(answer) => self.close(Some(answer), true).await,
-            End::Violation(violation) => self.close(F::goodbye(Some(&violation)), false).await,
-            End::Refused => self.close(F::goodbye(None), false).await,
+            End::Closed(answer) => self.close(Some(answer), true, sleep(CLOSE_TIMEOUT)).await,
+            End::Violation(violation) => {
+                self.close(F::goodbye(Some(&violation)), false, sleep(CLOSE_TIMEOUT))
+                    .await;
+            }
+            End::Refused => self.close(F::goodbye(None), false, sleep(CLOSE_TIMEOUT)).await,
+            End::Finished(server) => {
+                let patience = async {
+                    let _ = timeout(FLUSH_TIMEOUT, server.closing()).await;
+                    sleep(CLOSE_TIMEOUT).await;
+                };
+                self.close(F::goodbye(None), false, patience).await;
+            }
         }
     }
 
-    /// Writes what is left and the last frame, and waits a moment for the client's unless that is what
-    /// is being `answered`.
-    async fn close(mut self, last: Option<Frame>, answered: bool) {
+    /// Writes what is left and the last frame while there is `patience`, and waits a moment for the client's
+    /// unless that is what is being `answered`.
+    async fn close(mut self, last: Option<Frame>, answered: bool, patience: impl Future<Output = ()>) {
         let waits = last.is_some() && !answered;
         if let Some(last) = last {
             self.push(last);
         }
         let farewell = async {
-            std::future::poll_fn(|cx| self.poll_flush(cx)).await?;
-            std::future::poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await?;
+            poll_fn(|cx| self.poll_flush(cx)).await?;
+            poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await?;
             if waits {
-                let mut more = true;
-                while more {
-                    let read = std::future::poll_fn(|cx| self.poll_read(cx, |_, _| ControlFlow::Continue(())));
-                    more = read.await.is_ok();
-                }
+                let answer = async {
+                    let mut more = true;
+                    while more {
+                        let read = poll_fn(|cx| self.poll_read(cx, |_, _| ControlFlow::Continue(())));
+                        more = read.await.is_ok();
+                    }
+                };
+                let _ = timeout(CLOSE_TIMEOUT, answer).await;
             }
             Ok::<_, io::Error>(())
         };
         // Whatever goes wrong, the connection is over.
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, farewell).await;
+        let _ = select(pin!(farewell), pin!(patience)).await;
     }
 }
 

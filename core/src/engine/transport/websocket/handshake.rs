@@ -2,15 +2,16 @@
 //! answer's head.
 //!
 //! Owns that one exchange. It never looks at the path, the session or the origin (they are decided
-//! before), and ignores `Sec-WebSocket-Extensions` and `-Protocol` unread: neither is ever agreed,
-//! so a malformed or endless one has nothing to break. What comes after the answer is `codec`'s.
+//! before). Extensions are `deflate`'s, what comes after the answer is `codec`'s.
 
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version,
-    header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+    header::{
+        CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    },
     request::Parts,
 };
 use sha1::{Digest as _, Sha1};
@@ -145,6 +146,18 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &[u8]) -> bool {
         .iter()
         .flat_map(|value| value.as_bytes().split(|b| *b == b','));
     tokens.any(|candidate| candidate.trim_ascii().eq_ignore_ascii_case(token))
+}
+
+/// The subprotocol that is agreed: the first one that the client offers, as the reference has it. What it
+/// means is the client's own business, but clients that offer some give a WebSocket up that has none.
+pub(crate) fn subprotocol(headers: &HeaderMap) -> Option<HeaderValue> {
+    let offers = headers.get(SEC_WEBSOCKET_PROTOCOL)?.as_bytes();
+    let first = offers.split(|byte| *byte == b',').next()?.trim_ascii();
+    let is_token = !first.is_empty()
+        && first
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() && !b"()<>@;:\\\"/[]?={}".contains(byte));
+    is_token.then(|| HeaderValue::from_bytes(first).ok())?
 }
 
 /// 16 bytes in base64. The key is never decoded (§4.2.2), so its last character's spare bits may be

@@ -198,7 +198,8 @@ impl Header {
             return Err(Violation::Empty);
         }
         match usize::try_from(len) {
-            Ok(len) if len <= max => Ok(Some(Self { binary, size, len })),
+            // So long that nothing can hold it, whatever the limit.
+            Ok(len) if len <= max.min(isize::MAX as usize / 2) => Ok(Some(Self { binary, size, len })),
             _ => Err(Violation::TooBig { len, max }),
         }
     }

@@ -1,7 +1,8 @@
 //! An accepted session, to be redeemed with the first stream that its client opens.
 
-use std::{future::poll_fn, ops::ControlFlow, sync::Arc};
+use std::{future::poll_fn, ops::ControlFlow, pin::pin, sync::Arc};
 
+use futures_util::future::{Either, select};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::codec::Decoder;
@@ -11,6 +12,8 @@ use crate::{
         codec::{PayloadForm, Reader},
         driver::Life,
         generation::{Generation, Greeting},
+        meter::Refused,
+        refusal::ConnectionErrorKind,
         transport::{
             Transport,
             duplex::{
@@ -106,18 +109,17 @@ impl WebTransportTicket {
         let patience = server.config.upgrade_timeout;
         let greeting = greeting(wire, handshake.generation());
         let sid = match duplex::in_time(&server, patience, greeting).await? {
-            Greeting::New if server.refuses_new() => return Err(End::Refused),
+            Greeting::New if server.refuses_new() => return Err(closing(&server)),
             Greeting::New => {
                 let reader = Reader {
                     form: PayloadForm::Any,
                     decodes_twice: false,
                 };
-                let sid = match server.new_session(&handshake).await {
-                    Ok(sid) => sid,
-                    Err(kind) => {
-                        server.report(&kind, &handshake.to_parts());
-                        return Err(End::Refused);
-                    }
+                // The end of the server does not wait for the application.
+                let sid = match select(pin!(server.new_session(&handshake)), pin!(server.closing())).await {
+                    Either::Left((Ok(sid), _)) if !server.refuses_new() => sid,
+                    Either::Left((Err(kind), _)) => return Err(refused(&server, &kind, &handshake)),
+                    Either::Left((Ok(_), _)) | Either::Right(_) => return Err(closing(&server)),
                 };
                 // Another client may have been given the same id since.
                 let life = Life::begin(&server, Transport::WebTransport, reader, handshake, sid, false);
@@ -125,13 +127,27 @@ impl WebTransportTicket {
             }
             Greeting::Known(sid) => sid,
         };
-        let connection = server.registry.get(&sid).ok_or(End::Refused)?;
-        if connection.generation() != handshake.generation() {
-            return Err(End::Refused);
+        let Some(connection) = server.registry.get(&sid) else {
+            return Err(refused(&server, &ConnectionErrorKind::SessionUnknown, &handshake));
+        };
+        let previous = connection.generation();
+        if previous != handshake.generation() {
+            let kind = ConnectionErrorKind::ProtocolMismatch { previous };
+            return Err(refused(&server, &kind, &handshake));
         }
         let upgraded = duplex::in_time(&server, patience, probe(wire, &connection)).await;
         upgraded.inspect_err(|_| server.meter.upgrade_failed())
     }
+}
+
+fn refused(server: &Shared, kind: &ConnectionErrorKind, handshake: &Handshake) -> ClientEnd {
+    server.report(kind, &handshake.to_parts());
+    End::Refused
+}
+
+fn closing(server: &Shared) -> ClientEnd {
+    server.meter.refused(Refused::Closing);
+    End::Refused
 }
 
 /// The first packet.

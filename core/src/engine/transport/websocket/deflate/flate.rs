@@ -12,6 +12,9 @@ use super::super::codec::Violation;
 /// Output buffers that grew beyond this are not kept.
 const KEPT: usize = 64 * 1024;
 
+/// Blocks that say to be the last, in one message. One is usual; each costs the copy of a window.
+const MOST_LAST_BLOCKS: u32 = 16;
+
 /// How far back DEFLATE refers, at most.
 const WINDOW: usize = 32 * 1024;
 
@@ -31,6 +34,8 @@ struct Compressor {
 
 struct Inflater {
     inflate: Decompress,
+    /// That the message has had.
+    last_blocks: u32,
     out: Vec<u8>,
 }
 
@@ -94,6 +99,7 @@ pub(crate) fn inflate<T>(
     let mut inflater = INFLATER.take().unwrap_or_else(|| {
         Box::new(Inflater {
             inflate: Decompress::new(false),
+            last_blocks: 0,
             out: Vec::new(),
         })
     });
@@ -106,6 +112,7 @@ pub(crate) fn inflate<T>(
 impl Inflater {
     fn inflate(&mut self, message: &[u8], max: usize) -> Result<(), Violation> {
         self.inflate.reset(false);
+        self.last_blocks = 0;
         self.out.clear();
         if self.pass(message, max)? == Reached::LastBlock {
             // Not followed by the empty block that §7.2.1 asks for, and whole without it.
@@ -148,6 +155,10 @@ impl Inflater {
 
     /// What follows a last block may refer to what was before it.
     fn go_on(&mut self) -> Result<(), Violation> {
+        self.last_blocks += 1;
+        if self.last_blocks > MOST_LAST_BLOCKS {
+            return Err(Violation::BadDeflate);
+        }
         self.inflate.reset(false);
         let window = &self.out[self.out.len().saturating_sub(WINDOW)..];
         if window.is_empty() {

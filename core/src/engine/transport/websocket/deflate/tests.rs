@@ -224,6 +224,13 @@ fn a_bomb_is_refused_where_it_becomes_too_long() {
 }
 
 #[test]
+fn blocks_that_say_to_be_the_last_are_few() {
+    let length = |blocks| inflate(&[3, 0].repeat(blocks), 10_000, |all| Ok(all.len()));
+    assert_eq!(length(16), Ok(0));
+    assert_eq!(length(18), Err(Violation::BadDeflate));
+}
+
+#[test]
 fn a_message_that_is_cut_off_is_refused_nearly_wherever_that_was() {
     let message = (0..200).map(|i| (i * i).to_string()).collect::<Vec<_>>().join(" and ");
     let payload = deflated_by_miniz(message.as_bytes(), 6);
