@@ -372,7 +372,10 @@ impl SocketIo {
     /// The namespace of that path, made if it is not there. A leading slash may be left out.
     ///
     /// Clients can connect to it from then on, to others not: they are told `Invalid namespace`. A path that matches
-    /// a [pattern](Self::of_pattern) and was not named before is that of a child.
+    /// a [pattern](Self::of_pattern) and was not named before is that of a child. One that only a
+    /// [closure](Self::of_matching) would take is not, as the closure is asked about clients: named here, it is a
+    /// namespace of its own, without that parent's handlers, middleware and ACL, and open to everybody. To reach such
+    /// a child see [`namespace`](Self::namespace).
     ///
     /// # Panics
     /// When no client could ask for it: a path of more than 256 bytes, or with a `,` or `?`.
@@ -390,6 +393,37 @@ impl SocketIo {
             "no client can connect to the namespace {path:?}: its path must have at most {MAX_NSP} bytes, no `,` and no `?`"
         );
         Namespace::new(self.core.named(&path))
+    }
+
+    /// The namespace of that path, if it is there: named before, or a child that somebody is in. Makes none.
+    ///
+    /// ```
+    /// use tower_socketio::SocketIo;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of_matching(async |request| request.path().starts_with("/tenant-"));
+    /// if let Some(tenant) = io.namespace("/tenant-7") {
+    ///     tenant.emit("invoice", 1)?;
+    /// }
+    /// # Ok::<(), tower_socketio::EncodeError>(())
+    /// ```
+    pub fn namespace(&self, path: &str) -> Option<Namespace> {
+        self.core.namespace(&with_slash(path)).map(Namespace::new)
+    }
+
+    /// All namespaces that are there, children included, by their paths.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// io.of("/chat");
+    /// for namespace in io.namespaces() {
+    ///     println!("{}: {} sockets", namespace.path(), namespace.sockets_count());
+    /// }
+    /// ```
+    pub fn namespaces(&self) -> Vec<Namespace> {
+        let mut namespaces = self.core.all_namespaces();
+        namespaces.sort_by(|a, b| a.path.cmp(&b.path));
+        namespaces.into_iter().map(Namespace::new).collect()
     }
 
     /// Sets what is told of everything that goes wrong and that no namespace's own
@@ -542,6 +576,11 @@ impl SocketIo {
         for namespace in self.core.all_namespaces() {
             namespace.adapter.close().await;
         }
+    }
+
+    /// They hold the server.
+    pub(crate) fn forget_namespaces(&self) {
+        self.core.forget_namespaces();
     }
 
     fn broadcast(&self) -> Broadcast {

@@ -183,7 +183,7 @@ impl SocketIo {
     /// packet tells clients of it, as with the reference server: they see their connection end, and
     /// connect again by themselves.
     ///
-    /// It cannot be undone. Call it from a task of its own, not from a handler, which it would wait
+    /// It cannot be undone; a server that is never closed is kept for as long as the process runs. Call it from a task of its own, not from a handler, which it would wait
     /// for.
     ///
     /// ```
@@ -202,6 +202,7 @@ impl SocketIo {
         if timeout_at(end, self.close_adapters()).await.is_err() {
             tracing::warn!("the server closed before all of its adapters had");
         }
+        self.forget_namespaces();
     }
 
     /// Closes the server after its clients had so much time to leave: see [`Drain`]. At most a year.

@@ -129,3 +129,16 @@ async fn closing_twice_is_closing_once() {
     assert_eq!(start.elapsed().as_secs(), 0);
     assert_eq!(log.take(), [WHY]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_closed_and_let_go_of_is_gone() {
+    let state = std::sync::Arc::new(());
+    let io = SocketIo::builder().state(state.clone()).build();
+    io.of("/chat").on("hi", async || {});
+    io.of_pattern("/{any}").on("hi", async || {});
+    let ws = Ws::join(&io, "/chat").await;
+    io.close().await;
+    drop((io, ws));
+    kit::idle().await;
+    assert_eq!(std::sync::Arc::strong_count(&state), 1);
+}

@@ -687,3 +687,28 @@ async fn what_a_parent_emits_is_recovered_by_clients_that_come_back() {
     io.of("/orders-1").emit("later", 1).unwrap();
     assert_eq!(told.take(), ["later [1]"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_can_be_looked_for_without_being_made() {
+    let io = SocketIo::builder().build();
+    io.of_matching(async |request| request.path().starts_with("/tenant-"))
+        .with(async || Err::<(), _>(Refusal::new("who are you?")));
+    assert!(io.namespace("/tenant-1").is_none());
+    let mut ws = Ws::open(&io).await;
+    ws.send("40/tenant-1,").await;
+    assert_eq!(ws.texts().await, [r#"44/tenant-1,{"message":"who are you?"}"#]);
+
+    io.of_pattern("/orders-{id}");
+    let orders = io.of("/orders-7");
+    let paths = || {
+        io.namespaces()
+            .iter()
+            .map(|namespace| namespace.path().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(io.namespace("orders-7").expect("it is held").path(), "/orders-7");
+    assert_eq!(paths(), ["/", "/orders-7"]);
+    drop(orders);
+    assert!(io.namespace("/orders-7").is_none());
+    assert_eq!(paths(), ["/"]);
+}

@@ -4,7 +4,7 @@ mod kit;
 
 use std::collections::BTreeSet;
 
-use kit::{Packet, Ws, idle};
+use kit::{Packet, Ws, idle, secs, sockets};
 use proptest::{prelude::*, test_runner::TestRunner};
 use tower_socketio::{Broadcast, Socket, SocketIo};
 
@@ -253,4 +253,53 @@ fn any_joins_and_broadcasts_deliver_what_sets_of_rooms_would() {
             Ok(())
         })
         .unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_of_rooms_that_is_made_as_it_is_read_may_look_at_the_socket() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    let io = SocketIo::builder().build();
+    let mut found = sockets(&io.of("/"));
+    let _ws = Ws::join(&io, "/").await;
+    let socket = found.next().await;
+    let checked = socket.clone();
+    std::thread::spawn(move || {
+        socket.join(["a", "b"]);
+        let wanted = ["b", "c"];
+        socket.join(
+            wanted
+                .iter()
+                .filter(|room| !socket.rooms().contains(&(**room).to_owned())),
+        );
+        socket.leave(
+            ["a", "b"]
+                .iter()
+                .filter(|room| socket.rooms().contains(&(**room).to_owned())),
+        );
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(secs(20)).expect("it waits for itself");
+    assert_eq!(checked.rooms()[1..], ["c"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_and_who_is_in_them_are_counted() {
+    let io = SocketIo::builder().build();
+    let chat = io.of("/chat");
+    let mut found = sockets(&chat);
+    let _clients = [Ws::join(&io, "/chat").await, Ws::join(&io, "/chat").await];
+    let [one, two] = [found.next().await, found.next().await];
+    one.join(["a", "b"]);
+    two.join("b");
+    let mut rooms = chat.rooms();
+    rooms.sort_unstable();
+    assert_eq!(rooms, ["a", "b"]);
+    let count = |rooms: &[&str]| chat.within(rooms).sockets_count();
+    assert_eq!(
+        [count(&["a"]), count(&["b"]), count(&["a", "b"]), count(&["c"])],
+        [1, 2, 2, 0]
+    );
+    assert_eq!(one.to("b").sockets_count(), 1);
+    one.leave(["a", "b"]);
+    assert_eq!(chat.rooms(), ["b"]);
 }

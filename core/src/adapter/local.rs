@@ -154,6 +154,11 @@ impl Rooms {
         self.lock().all.sockets.len()
     }
 
+    /// The rooms that are there.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.lock().rooms.keys().map(ToString::to_string).collect()
+    }
+
     /// Every socket selected, each once.
     pub(crate) fn select(&self, selection: &Selection, mut each: impl FnMut(&Socket)) {
         let mut state = self.lock();

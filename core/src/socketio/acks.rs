@@ -7,7 +7,7 @@ use std::{
     fmt,
     marker::PhantomData,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -23,9 +23,9 @@ use tokio::{
 
 use super::{
     args::{FromArgs, RawArgs},
-    namespace::Shared as Namespace,
+    socket::{Socket, WeakSocket},
 };
-use crate::{adapter::Selection, engine::Sid, error::AckError};
+use crate::{engine::Sid, error::AckError};
 
 /// What a client answered; `None`: it will not.
 type Answer = (Sid, Option<RawArgs>);
@@ -55,21 +55,31 @@ impl Asker {
 pub(crate) struct Question {
     id: u64,
     answers: UnboundedSender<Answer>,
+    asked: Arc<Asked>,
 }
+
+/// Who was asked; `None` once nobody wants an answer any more.
+type Asked = Mutex<Option<Vec<WeakSocket>>>;
 
 impl Question {
     /// A question with that ack id, and its answers.
-    pub(crate) fn new<T>(namespace: &Arc<Namespace>, id: u64, timeout: Option<Duration>) -> (Self, AckStream<T>) {
+    pub(crate) fn new<T>(id: u64, timeout: Option<Duration>) -> (Self, AckStream<T>) {
         let (sender, answers) = mpsc::unbounded_channel();
+        let asked = Arc::new(Mutex::new(Some(Vec::new())));
         let stream = AckStream {
-            namespace: namespace.clone(),
             id,
             answers,
+            asked: asked.clone(),
             timeout: timeout.map(|timeout| Box::pin(sleep(timeout))),
             is_late: false,
             answer: PhantomData,
         };
-        (Self { id, answers: sender }, stream)
+        let question = Self {
+            id,
+            answers: sender,
+            asked,
+        };
+        (question, stream)
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -77,9 +87,10 @@ impl Question {
     }
 
     /// For a socket to keep; `None`: nobody wants an answer any more.
-    pub(crate) fn asker(&self) -> Option<(u64, Asker)> {
-        let asker = || (self.id, Asker::Many(self.answers.clone()));
-        (!self.answers.is_closed()).then(asker)
+    pub(crate) fn ask(&self, socket: &Socket) -> Option<(u64, Asker)> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.as_mut()?.push(socket.downgrade());
+        Some((self.id, Asker::Many(self.answers.clone())))
     }
 }
 
@@ -108,9 +119,9 @@ impl Question {
 /// ```
 #[must_use = "the answers come to nobody else"]
 pub struct AckStream<T> {
-    namespace: Arc<Namespace>,
     id: u64,
     answers: UnboundedReceiver<Answer>,
+    asked: Arc<Asked>,
     /// `None` also once it has passed.
     timeout: Option<Pin<Box<Sleep>>>,
     is_late: bool,
@@ -205,11 +216,11 @@ impl<T: FromArgs> AckStream<T> {
 impl<T> AckStream<T> {
     /// Those who still hold the question are told, and then are those who have not answered.
     fn give_up(&mut self) {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).take();
         if self.answers.sender_strong_count() > 0 {
-            let everybody = Selection::default();
-            self.namespace.each_local(|namespace| {
-                namespace.rooms.select(&everybody, |socket| socket.forget_ack(self.id));
-            });
+            for socket in asked.into_iter().flatten().filter_map(|socket| socket.upgrade()) {
+                socket.forget_ack(self.id);
+            }
         }
         self.answers.close();
     }

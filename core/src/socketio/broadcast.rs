@@ -219,9 +219,21 @@ impl Broadcast {
     /// ```
     pub fn emit_with_ack<T: FromArgs>(&self, event: &str, args: impl EmitArgs) -> Result<AckStream<T>, EncodeError> {
         let id = self.namespace.next_ack_id();
-        let (question, answers) = Question::new(&self.namespace, id, self.timeout);
+        let (question, answers) = Question::new(id, self.timeout);
         self.send_event(event, &args, Some(&question))?;
         Ok(answers)
+    }
+
+    /// How many they are on this server, now.
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// assert_eq!(io.within("lobby").sockets_count(), 0);
+    /// ```
+    pub fn sockets_count(&self) -> usize {
+        let mut count = 0;
+        self.each(|one| one.namespace.rooms.select(&one.selection, |_| count += 1));
+        count
     }
 
     /// Finds them, on all servers.

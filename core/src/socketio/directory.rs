@@ -71,6 +71,13 @@ impl Core {
         namespaces.unwrap_or_else(PoisonError::into_inner).get(path)?.get()
     }
 
+    /// Lets go of all, which hold this.
+    pub(crate) fn forget_namespaces(&self) {
+        let parents = std::mem::take(&mut *self.directory.parents.write().unwrap_or_else(PoisonError::into_inner));
+        let namespaces = std::mem::take(&mut *self.directory.lock());
+        drop((parents, namespaces));
+    }
+
     /// The namespace that the application names; a child where a pattern matches.
     pub(crate) fn named(self: &Arc<Self>, path: &str) -> Arc<Shared> {
         if let Some(there) = self.namespace(path) {

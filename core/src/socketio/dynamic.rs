@@ -136,7 +136,8 @@ impl SocketIo {
     ///
     /// The closure is asked when a client asks for a path that is not there and no parent before has taken. Until it has
     /// answered, the client is neither in nor refused, and what it sends to the namespace waits. Where it
-    /// panics, the client is refused.
+    /// panics, the client is refused. The application reaches a child by [`namespace`](Self::namespace) or
+    /// [`children`](Namespace::children): [`of`](Self::of) would make a namespace of its own.
     ///
     /// ```
     /// use tower_socketio::{SocketIo, Socket};

@@ -2,7 +2,7 @@
 
 use std::{
     any::{Any, TypeId, type_name},
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard,
@@ -499,6 +499,21 @@ impl Namespace {
         let mut count = 0;
         self.0.each_local(|namespace| count += namespace.rooms.len());
         count
+    }
+
+    /// The rooms in which somebody is on this server, without those that every socket has by its id. In no
+    /// order.
+    ///
+    /// How many are in one: [`Broadcast::sockets_count`].
+    ///
+    /// ```
+    /// let io = tower_socketio::SocketIo::builder().build();
+    /// assert!(io.of("/").rooms().is_empty());
+    /// ```
+    pub fn rooms(&self) -> Vec<String> {
+        let mut rooms = HashSet::new();
+        self.0.each_local(|namespace| rooms.extend(namespace.rooms.names()));
+        rooms.into_iter().collect()
     }
 
     pub(crate) fn adapter(&self) -> &dyn Adapter {

@@ -76,6 +76,7 @@ struct State {
 }
 
 /// A socket that its client knows of, and does not keep.
+#[derive(Debug)]
 pub(crate) struct WeakSocket(Weak<Inner>);
 
 impl Socket {
@@ -209,7 +210,8 @@ impl Socket {
         self.0.auth.as_deref()
     }
 
-    /// The transport at this moment: it may change once, from polling to WebSocket.
+    /// The transport at this moment: a client that polls may change to another, once; one before 1.0 at any time. See
+    /// [`Namespace::on_upgrade`].
     ///
     /// ```
     /// use tower_socketio::{SocketIo, Socket, Transport};
@@ -233,7 +235,8 @@ impl Socket {
         matches!(self.lock().status, Status::Connected)
     }
 
-    /// Sends an event to the client. A socket that has left ignores it.
+    /// Sends an event to the client. A socket that has left ignores it, unless its client
+    /// [comes back](crate::SocketIoBuilder::connection_state_recovery): then that gets it.
     ///
     /// One value is one argument; several are [`Args`](crate::Args). Before the socket is let in
     /// the event is held back.
@@ -455,7 +458,7 @@ impl Socket {
         }
         let mut state = self.lock();
         if let Status::Connected = state.status {
-            state.acks.extend(question.asker());
+            state.acks.extend(question.ask(self));
             drop(state);
             self.deliver(frames, flags);
         }

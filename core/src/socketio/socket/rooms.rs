@@ -1,5 +1,7 @@
 //! A socket and the others of its namespace: its rooms, and broadcasting from it.
 
+use std::sync::Arc;
+
 use super::{Socket, State, Status};
 use crate::socketio::{broadcast::Broadcast, recovery::history::History, rooms::IntoRooms};
 
@@ -74,6 +76,8 @@ impl Socket {
     /// io.of("/").on("join", async |socket: Socket, Data(room): Data<String>| socket.join(room));
     /// ```
     pub fn join<M>(&self, rooms: impl IntoRooms<M>) {
+        // The application's: it may look at this socket.
+        let rooms = rooms.into_names();
         let mut state = self.lock();
         let namespace = &self.0.namespace;
         // What is sent meanwhile is for the new member, or is not.
@@ -85,17 +89,19 @@ impl Socket {
             ..
         } = &mut *state;
         let mut lineage = extras.as_mut().and_then(|extras| extras.lineage.as_mut());
-        rooms.for_each(|room| match status {
-            Status::Connecting(held) => held.rooms.push(room.into()),
-            Status::Connected => {
-                let room = namespace.rooms.join(self, room);
-                if let (Some(lineage), Some(log), Some(room)) = (&mut lineage, &log, &room) {
-                    lineage.join(log, room);
+        for room in &rooms {
+            match status {
+                Status::Connecting(held) => held.rooms.push(Arc::from(&**room)),
+                Status::Connected => {
+                    let room = namespace.rooms.join(self, room);
+                    if let (Some(lineage), Some(log), Some(room)) = (&mut lineage, &log, &room) {
+                        lineage.join(log, room);
+                    }
+                    joined.extend(room);
                 }
-                joined.extend(room);
+                Status::Left { .. } => {}
             }
-            Status::Left { .. } => {}
-        });
+        }
         drop(log);
         drop(state);
         namespace.rooms.tell();
@@ -110,6 +116,7 @@ impl Socket {
     /// io.of("/").on("leave", async |socket: Socket, Data(room): Data<String>| socket.leave(room));
     /// ```
     pub fn leave<M>(&self, rooms: impl IntoRooms<M>) {
+        let rooms = rooms.into_names();
         let mut state = self.lock();
         let State {
             status,
@@ -119,18 +126,20 @@ impl Socket {
         } = &mut *state;
         let mut lineage = extras.as_mut().and_then(|extras| extras.lineage.as_mut());
         let namespace = &self.0.namespace;
-        rooms.for_each(|room| match status {
-            Status::Connecting(held) => held.rooms.retain(|held| **held != *room),
-            Status::Connected => {
-                if namespace.rooms.leave(self.id(), room) {
-                    joined.retain(|joined| **joined != *room);
-                    if let Some(lineage) = &mut lineage {
-                        lineage.leave(room);
+        for room in &rooms {
+            match status {
+                Status::Connecting(held) => held.rooms.retain(|held| **held != **room),
+                Status::Connected => {
+                    if namespace.rooms.leave(self.id(), room) {
+                        joined.retain(|joined| **joined != **room);
+                        if let Some(lineage) = &mut lineage {
+                            lineage.leave(room);
+                        }
                     }
                 }
+                Status::Left { .. } => {}
             }
-            Status::Left { .. } => {}
-        });
+        }
         drop(state);
         namespace.rooms.tell();
     }
