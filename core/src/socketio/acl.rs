@@ -23,8 +23,8 @@ use super::socket::Socket;
 #[derive(Debug, Clone)]
 pub struct Acl {
     /// What goes for those that are not among the exceptions.
-    by_default: bool,
-    exceptions: Vec<Box<str>>,
+    pub(super) by_default: bool,
+    pub(super) exceptions: Vec<Box<str>>,
 }
 
 impl Acl {

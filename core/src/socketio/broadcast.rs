@@ -349,10 +349,10 @@ impl Broadcast {
     fn broadcast(&self, frames: &Frames) {
         let send = |selection: &Selection| self.adapter().broadcast(frames, selection, self.flags);
         let Namespace { rooms, history, .. } = &*self.namespace;
-        match (history, frames.event_number()) {
-            (Some(history), Some(event)) => {
+        match history {
+            Some(history) if frames.has_offset() => {
                 let to = To::Selected(self.selection.clone());
-                history.send(rooms, event, frames, self.flags, to, || send(&self.selection));
+                history.send(rooms, frames, self.flags, to, || send(&self.selection));
                 if !frames.is_held {
                     self.show(frames);
                 }

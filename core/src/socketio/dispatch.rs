@@ -188,15 +188,15 @@ impl Client for SocketClient {
         }
         self.incomplete = None;
         self.join_by = None;
-        self.cancel_lookups();
-        if self.entries.is_empty() {
+        self.cancel_lookups(DisconnectReason::Closed(reason));
+        if self.is_over() {
             return None;
         }
         let mut alarm = Alarm::default();
         Some(Box::pin(poll_fn(move |cx| {
             loop {
                 self.advance(cx);
-                if self.entries.is_empty() {
+                if self.is_over() {
                     return Poll::Ready(());
                 }
                 if alarm.poll(cx, self.grace_deadline()).is_pending() {
@@ -208,6 +208,11 @@ impl Client for SocketClient {
 }
 
 impl SocketClient {
+    /// Nothing goes on any more.
+    fn is_over(&self) -> bool {
+        self.entries.is_empty() && self.lookups() == 0
+    }
+
     fn flow(&self) -> Flow {
         if self.is_doomed || self.slowed_until().is_some() || self.pending_bytes > self.core.config.max_pending_bytes {
             Flow::Full

@@ -1,13 +1,13 @@
 //! Packets as frames: encoded once, for one recipient or many.
 
-use std::{convert::Infallible, sync::OnceLock};
+use std::{convert::Infallible, fmt, sync::OnceLock};
 
 use bytes::Bytes;
 
 use super::{
     args::{EmitArgs, EncodeError},
     codec::{self, Form, own, sio},
-    recovery::{Pid, history::Offset},
+    recovery::Pid,
 };
 use crate::{
     engine::{Binary, Connection, Flags, Frame, Generation, Sid},
@@ -23,8 +23,8 @@ pub(crate) struct Frames {
     /// The whole as the server's own parser has it, if the server has one.
     own: Option<Own>,
     is_event: bool,
-    /// The event that it is to clients who may come back; its offset is the last of the arguments.
-    number: Option<u64>,
+    /// Whether its last argument is its offset, for clients that may come back.
+    has_offset: bool,
     /// The whole in each form, where that differs, once there is a recipient of it.
     recoded: OnceLock<Box<[Recoded; Form::ALL.len()]>>,
     /// The same in each form, for those to whom it is sent compressed.
@@ -75,12 +75,13 @@ impl Frames {
         })
     }
 
-    /// As [`event`](Self::event), with an offset for clients that may come back.
+    /// As [`event`](Self::event), with an offset for clients that may come back. Neither `,` nor `"` nor `\` may be
+    /// in that.
     pub(crate) fn recoverable_event(
         nsp: &str,
         name: &str,
         args: &(impl EmitArgs + ?Sized),
-        offset: Offset<'_>,
+        offset: impl fmt::Display,
     ) -> Result<Self, EncodeError> {
         let mut attachments = Vec::new();
         let ((), head) = Frame::write_text(|out| {
@@ -90,7 +91,7 @@ impl Frames {
         })?;
         Ok(Self {
             is_event: true,
-            number: Some(offset.event),
+            has_offset: true,
             ..Self::with(head, attachments)
         })
     }
@@ -140,9 +141,10 @@ impl Frames {
         let encode = |head: &Frame| own::encode(parser, head, &self.attachments);
         self.own = Some(Own {
             frames: encode(&self.head)?,
-            plain: match self.number {
-                Some(_) => Some(encode(&sio::without_offset(&self.head))?),
-                None => None,
+            plain: if self.has_offset {
+                Some(encode(&sio::without_offset(&self.head))?)
+            } else {
+                None
             },
         });
         Ok(())
@@ -150,17 +152,18 @@ impl Frames {
 
     /// Whether its offset is nothing for clients of that form.
     fn is_plain_to(&self, form: Form) -> bool {
-        self.number.is_some() && !form.has_offsets()
+        self.has_offset && !form.has_offsets()
     }
 
     /// The event's name and arguments; `None` of any other packet.
     pub(crate) fn as_event(&self) -> Option<(String, &str)> {
         let text = std::str::from_utf8(self.head.packet().get(1..)?).ok()?;
         let (name, args) = sio::split_event(text)?;
-        let args = match self.number {
-            // Without the offset, which holds no comma.
-            Some(_) => args.rsplit_once(',').map_or("", |(args, _)| args),
-            None => args,
+        let args = if self.has_offset {
+            // It holds no comma.
+            args.rsplit_once(',').map_or("", |(args, _)| args)
+        } else {
+            args
         };
         Some((name, args))
     }
@@ -220,9 +223,14 @@ impl Frames {
         self.is_event
     }
 
-    /// The event that it is to clients who may come back.
-    pub(crate) fn event_number(&self) -> Option<u64> {
-        self.number
+    /// Whether it is remembered for clients that may come back.
+    pub(crate) fn has_offset(&self) -> bool {
+        self.has_offset
+    }
+
+    /// Whether that is its offset.
+    pub(crate) fn has_offset_of(&self, offset: &str) -> bool {
+        self.has_offset && sio::ends_with_offset(&self.head, offset)
     }
 
     /// The same, to be kept: without what was made of it for those who are there.
@@ -263,7 +271,7 @@ impl Frames {
             attachments: attachments.into(),
             own: None,
             is_event: false,
-            number: None,
+            has_offset: false,
             recoded: OnceLock::new(),
             is_held: false,
             compressible: OnceLock::new(),

@@ -553,6 +553,10 @@ impl Shared {
             Family::Child(parent) => (parent.meter.clone(), parent.registry.clone()),
             Family::Alone | Family::Parent(_) => (Arc::new(Meter::new(path)), Arc::default()),
         };
+        let history = match &family {
+            Family::Child(parent) => parent.history.as_ref().map(|history| history.of_child()),
+            Family::Alone | Family::Parent(_) => core.config.history(),
+        };
         let rooms = Arc::new(Rooms::new(meter.rooms.clone()));
         if let Family::Child(parent) = &family {
             rooms.watch_as(&parent.rooms);
@@ -562,7 +566,7 @@ impl Shared {
             adapter: rooms.clone(),
             rooms,
             meter,
-            history: core.config.history().map(Box::new),
+            history: history.map(Box::new),
             family,
             core,
             registry,

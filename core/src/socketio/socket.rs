@@ -35,6 +35,7 @@ use super::{
     frames::Frames,
     namespace::{Namespace, Shared},
     reason::DisconnectReason,
+    recovery::restore::Recognised,
     session::Session,
 };
 use crate::{
@@ -85,10 +86,10 @@ impl Socket {
         connection: Connection,
         client: Arc<ClientShared>,
         auth: Option<Box<str>>,
+        recognised: Option<Recognised>,
     ) -> Self {
-        let (auth, recognised) = recovery::recognise(&namespace, &connection, auth);
         let id = match (&recognised, connection.profile().socket_id) {
-            (Some(recognised), _) => recognised.socket.id().clone(),
+            (Some(recognised), _) => recognised.member.id.clone(),
             (None, SocketId::Fresh) => Sid::random(),
             (None, SocketId::OfConnection) => connection.id().behind(&namespace.path),
             (None, SocketId::IsConnections) => connection.id().clone(),
@@ -441,7 +442,7 @@ impl Socket {
             self.0.namespace.meter.event_sent();
         }
         // Whoever sends those does so with a lock.
-        if !frames.is_held && frames.event_number().is_none() {
+        if !frames.is_held && !frames.has_offset() {
             self.show_outgoing(frames);
         }
     }
@@ -529,7 +530,7 @@ impl Socket {
     fn queue(&self, frames: Frames, flags: Flags) {
         let mut state = self.lock();
         match &mut state.status {
-            Status::Left { .. } if frames.event_number().is_none() => {}
+            Status::Left { .. } if !frames.has_offset() => {}
             // Where its client may come back, or has, it is for the client.
             Status::Connected | Status::Left { .. } => {
                 drop(state);

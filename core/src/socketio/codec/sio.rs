@@ -144,6 +144,13 @@ pub(crate) fn append_offset(out: &mut Vec<u8>, offset: impl Display) {
     let _infallible = write!(out, ",\"{offset}\"]");
 }
 
+/// Whether that is what [`append_offset`] has appended to the event.
+pub(crate) fn ends_with_offset(message: &Frame, offset: &str) -> bool {
+    let rest = message.packet().strip_suffix(b"\"]");
+    let rest = rest.and_then(|rest| rest.strip_suffix(offset.as_bytes()));
+    rest.is_some_and(|rest| rest.ends_with(b",\""))
+}
+
 /// An event to which [`append_offset`] has appended, without it.
 pub(crate) fn without_offset(message: &Frame) -> Frame {
     let text = std::str::from_utf8(&message.packet()[1..]).unwrap_or_default();

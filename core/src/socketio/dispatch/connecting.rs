@@ -16,6 +16,7 @@ use crate::{
         frames::Frames,
         namespace::Shared as Namespace,
         reason::DisconnectReason,
+        recovery::restore::{Recognised, take_claim},
         socket::Socket,
         task::{Done, Task, contain},
     },
@@ -47,10 +48,24 @@ impl SocketClient {
         }
     }
 
-    /// Lets the client into a namespace, or begins to.
+    /// Lets the client into a namespace, or begins to: it may say that it was here before.
     pub(super) fn join(&mut self, cx: &mut Context<'_>, namespace: Arc<Namespace>, auth: Option<Box<str>>) {
+        match take_claim(&namespace, &self.connection, auth) {
+            (auth, Some(claim)) => self.restore(cx, namespace, auth, claim),
+            (auth, None) => self.let_in(cx, namespace, auth, None),
+        }
+    }
+
+    pub(super) fn let_in(
+        &mut self,
+        cx: &mut Context<'_>,
+        namespace: Arc<Namespace>,
+        auth: Option<Box<str>>,
+        recognised: Option<Recognised>,
+    ) {
         self.forget_kick(&namespace.path);
-        let socket = Socket::new(namespace, self.connection.clone(), self.shared.clone(), auth);
+        let (connection, client) = (self.connection.clone(), self.shared.clone());
+        let socket = Socket::new(namespace, connection, client, auth, recognised);
         if self.entries.is_empty() {
             // Most clients join one namespace, where a vector would make room for four.
             self.entries.reserve_exact(1);

@@ -1,44 +1,65 @@
-//! What a namespace remembers for clients that may come back: the latest events, in the order in
-//! which they were sent, and the sockets that are absent.
+//! What is remembered for clients that may come back: the latest events, in the order in which they were sent.
 //!
 //! An event is put down and queued for everybody who is there under one lock, which is also held while a
 //! socket joins, leaves and comes back: so an event is either queued for a socket or put down after the last that
 //! was, and never both or neither.
+//!
+//! The children of a parent have one book together, so that what clients ask for decides the size of nothing.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::VecDeque,
     fmt,
     mem::size_of,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
 };
 
-use super::{Claim, Pid, Recovery};
+use futures_util::future::BoxFuture;
+
+use super::{
+    Claim, Pid, Recovery,
+    absent::AbsentSockets,
+    restore::{Before, Recognised},
+    store::{Absent, MissedEvent, Restored, Session, SessionStore, StoreError},
+};
 use crate::{
     adapter::{Selection, local::Rooms},
-    engine::{Flags, Sid, now},
-    socketio::{frames::Frames, namespace::Shared as Namespace, socket::Socket},
+    engine::{Flags, Sid},
+    socketio::{
+        args::EncodeError,
+        frames::Frames,
+        namespace::Shared as Namespace,
+        socket::{Socket, Was},
+    },
 };
 
 /// The memory of one namespace.
 pub(crate) struct History {
+    /// Which of those it is that have the book together.
+    page: u64,
+    book: Arc<Book>,
+    /// Those hold it who are expected back here.
+    expected: Arc<()>,
+}
+
+struct Book {
     settings: Recovery,
     /// What a client may have missed: as much as its outbox holds.
     max_missed_bytes: usize,
-    /// Of all offsets: those of another server, and other text that a client takes for one, are none of this.
+    /// Of all offsets that it gives: those of another server, and other text that a client takes for one, are none of this.
     prefix: Box<str>,
     next_event: AtomicU64,
+    next_page: AtomicU64,
+    sessions: Arc<dyn SessionStore>,
     log: Mutex<Log>,
 }
 
-/// What a client is told with an event, and says when it comes back.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Offset<'a> {
+/// An offset that this server gives.
+struct Offset<'a> {
     prefix: &'a str,
-    pub(crate) event: u64,
+    number: u64,
 }
 
 /// Whom an event was for.
@@ -47,34 +68,24 @@ pub(crate) enum To {
     Selected(Selection),
 }
 
-/// The events and the absent. Positions count the events that were put down.
+/// The events. Positions count those that were put down.
 #[derive(Default)]
 pub(crate) struct Log {
     /// The position of the first entry.
     start: u64,
     entries: VecDeque<Entry>,
     bytes: usize,
-    /// In the order in which they left.
-    absent: BTreeMap<u64, Absent>,
-    by_pid: HashMap<Pid, u64>,
-    /// Somebody waits for the next to expire.
-    is_swept: bool,
-    /// Those hold it who have come back and are not let in yet.
-    returning: Arc<()>,
+    /// How many sockets are there.
+    present: usize,
+    /// Those hold it who are expected back.
+    expected: Arc<()>,
 }
 
 struct Entry {
-    event: u64,
+    page: u64,
     to: To,
     flags: Flags,
     frames: Frames,
-}
-
-struct Absent {
-    pid: Pid,
-    until: Instant,
-    socket: Socket,
-    member: Member,
 }
 
 /// What a socket is known by to the history.
@@ -87,183 +98,263 @@ pub(crate) struct Member {
     pub(crate) rooms: Vec<(Arc<str>, u64)>,
 }
 
+/// Somebody is absent, or has come back and is not let in yet: events are remembered for it.
+#[derive(Debug)]
+pub(crate) struct Expected {
+    _in_namespace: Arc<()>,
+    _in_book: Arc<()>,
+}
+
+/// Where the log was when a client came back.
+pub(super) struct Since {
+    position: u64,
+    expected: Expected,
+}
+
 /// What a client missed that has come back: what comes before it is let in.
 #[derive(Debug)]
 pub(crate) struct Missed {
     frames: Vec<(Frames, Flags)>,
     /// Where the log has to be read on.
     position: u64,
-    _returning: Arc<()>,
+    _expected: Expected,
 }
 
-/// A client that has come back.
-pub(crate) struct Recognised {
-    /// The socket that it was.
-    pub(crate) socket: Socket,
-    pub(crate) member: Member,
-    pub(crate) missed: Missed,
-}
-
-/// What is to be dropped without the lock: it may be the application's.
+/// A socket that was taken out of its namespace, and what is to be done without a lock.
 #[must_use]
-#[derive(Default)]
-pub(crate) struct Forgotten {
-    entries: Vec<Entry>,
-    absent: Vec<Socket>,
+pub(crate) struct SeenOff {
+    absent: Option<Absent>,
+    _forgotten: Vec<Entry>,
 }
 
 impl History {
     pub(crate) fn new(settings: Recovery, max_missed_bytes: usize) -> Self {
-        Self {
+        let sessions = match &settings.store {
+            Some(store) => store.clone(),
+            None => Arc::new(AbsentSockets::new(settings.max_sessions)),
+        };
+        let book = Book {
             settings,
             max_missed_bytes,
             prefix: Sid::random().as_str()[..6].into(),
             next_event: AtomicU64::new(0),
+            next_page: AtomicU64::new(0),
+            sessions,
             log: Mutex::default(),
+        };
+        Self::page(&Arc::new(book))
+    }
+
+    /// That of a child whose parent's this is: what is remembered of all children is bounded together.
+    pub(crate) fn of_child(&self) -> Self {
+        Self::page(&self.book)
+    }
+
+    fn page(book: &Arc<Book>) -> Self {
+        Self {
+            page: book.next_page.fetch_add(1, Ordering::Relaxed),
+            book: book.clone(),
+            expected: Arc::default(),
         }
     }
 
     pub(crate) fn skips_middlewares(&self) -> bool {
-        self.settings.skips_middlewares()
+        self.book.settings.skips_middlewares()
     }
 
-    /// The offset of an event that is about to be encoded.
-    pub(crate) fn next_offset(&self) -> Offset<'_> {
+    /// The offset of an event that is about to be encoded: what a client is told with it, and says when it comes back.
+    pub(crate) fn next_offset(&self) -> impl fmt::Display {
         Offset {
-            prefix: &self.prefix,
-            event: self.next_event.fetch_add(1, Ordering::Relaxed),
+            prefix: &self.book.prefix,
+            number: self.book.next_event.fetch_add(1, Ordering::Relaxed),
         }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Log> {
         // Nothing in here panics half-way through a change.
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends an event that has an offset, and puts it down for those who are not there.
-    pub(crate) fn send(&self, rooms: &Rooms, event: u64, frames: &Frames, flags: Flags, to: To, send: impl FnOnce()) {
+    pub(crate) fn send(&self, rooms: &Rooms, frames: &Frames, flags: Flags, to: To, send: impl FnOnce()) {
         let mut log = self.lock();
         send();
-        let forgotten = if log.is_deserted(rooms) {
-            log.forget_events()
+        let is_deserted = rooms.len() == 0 && Arc::strong_count(&self.expected) == 1;
+        let forgotten = if is_deserted {
+            log.tidy()
         } else {
             let frames = frames.as_written();
-            log.put_down(
-                Entry {
-                    event,
-                    to,
-                    flags,
-                    frames,
-                },
-                &self.settings,
-            )
+            let entry = Entry {
+                page: self.page,
+                to,
+                flags,
+                frames,
+            };
+            log.put_down(entry, &self.book.settings)
         };
         drop(log);
         drop(forgotten);
     }
 
-    /// Takes a socket out of its rooms. It can come back if it is to be remembered.
+    /// Takes a socket out of its rooms. What is returned is for [`finish`](Self::finish).
     pub(crate) fn see_off(
         &self,
-        namespace: &Arc<Namespace>,
         socket: &Socket,
         rooms: &[Arc<str>],
+        was: Was,
         remember: Option<(Pid, Member)>,
-    ) -> Forgotten {
+    ) -> SeenOff {
         let mut log = self.lock();
-        namespace.rooms.remove(socket.id(), rooms);
-        let forgotten = match remember {
-            Some((pid, member)) => {
-                let absent = Absent {
-                    pid,
-                    until: now() + self.settings.max_disconnection_duration,
-                    socket: socket.clone(),
-                    member,
-                };
-                log.remember(absent, &self.settings)
-            }
-            None if log.is_deserted(&namespace.rooms) => log.forget_events(),
-            None => Forgotten::default(),
-        };
-        let sweeps = !log.absent.is_empty() && !std::mem::replace(&mut log.is_swept, true);
-        drop(log);
-        if sweeps {
-            let sweep = sweep(Arc::downgrade(namespace), self.settings.max_disconnection_duration);
-            namespace.runtime().handle().spawn(sweep);
+        if was == Was::Connected {
+            socket.shared().rooms.remove(socket.id(), rooms);
+            log.present -= 1;
         }
-        forgotten
+        let absent = remember.map(|(pid, member)| Absent {
+            pid,
+            socket: socket.clone(),
+            member,
+            expected: self.expect(&log),
+        });
+        let forgotten = log.tidy();
+        SeenOff {
+            absent,
+            _forgotten: forgotten,
+        }
     }
 
-    /// Who a client was, which nobody else can be any more. `None`: it begins anew.
-    pub(crate) fn recognise(&self, claim: &Claim) -> Option<Recognised> {
-        let mut log = self.lock();
-        let Absent { socket, member, .. } = log.take(&claim.pid)?;
-        let missed = self.missed(&log, &member, &claim.offset);
-        drop(log);
-        if missed.is_none() {
-            socket.forget();
+    /// Remembers who was seen off, if it is to be. To be called without a lock.
+    pub(crate) fn finish(&self, seen_off: SeenOff) {
+        if let Some(absent) = seen_off.absent {
+            let Book { settings, sessions, .. } = &*self.book;
+            sessions.remember(absent, settings.max_disconnection_duration);
         }
-        let missed = missed?;
-        Some(Recognised { socket, member, missed })
     }
 
-    fn missed(&self, log: &Log, member: &Member, offset: &str) -> Option<Missed> {
-        let event: u64 = offset.strip_prefix(&*self.prefix)?.strip_prefix('.')?.parse().ok()?;
-        let last = log.entries.iter().rposition(|entry| entry.event == event)?;
-        let position = log.start + last as u64 + 1;
-        let frames: Vec<_> = log
-            .since(position, member)?
-            .map(|(frames, flags)| (frames.as_written(), flags))
-            .collect();
-        let bytes: usize = frames
-            .iter()
-            .map(|(frames, _)| frames.bytes() + size_of::<Entry>())
-            .sum();
-        (bytes <= self.max_missed_bytes).then_some(Missed {
-            frames,
+    /// Forgets what nobody can want to know any more.
+    pub(super) fn tidy(&self) {
+        let forgotten = self.lock().tidy();
+        drop(forgotten);
+    }
+
+    /// From now on, events are remembered for somebody who says that it was here.
+    pub(super) fn expect_somebody(&self) -> Since {
+        let log = self.lock();
+        Since {
             position: log.end(),
-            _returning: log.returning.clone(),
+            expected: self.expect(&log),
+        }
+    }
+
+    fn expect(&self, log: &Log) -> Expected {
+        Expected {
+            _in_namespace: self.expected.clone(),
+            _in_book: log.expected.clone(),
+        }
+    }
+
+    pub(super) fn ask_store(
+        &self,
+        nsp: &str,
+        claim: &Claim,
+    ) -> BoxFuture<'static, Result<Option<Restored>, StoreError>> {
+        self.book.sessions.restore(nsp, claim)
+    }
+
+    /// Who a client was. `None`: it is not known what it has missed, or that is too much.
+    pub(super) fn recognise(
+        &self,
+        namespace: &Namespace,
+        restored: Restored,
+        claim: &Claim,
+        since: Since,
+    ) -> Option<Recognised> {
+        match restored {
+            Restored::Socket(absent) => {
+                let Some(missed) = self.missed(&absent, &claim.offset) else {
+                    absent.forget();
+                    return None;
+                };
+                Some(Recognised {
+                    pid: absent.pid,
+                    member: absent.member,
+                    before: Before::Socket(absent.socket),
+                    missed,
+                })
+            }
+            Restored::Session { session, missed } => self.recognise_session(namespace, session, &missed, since),
+        }
+    }
+
+    fn missed(&self, absent: &Absent, offset: &str) -> Option<Missed> {
+        let log = self.lock();
+        let position = log.position_after(self.page, offset)?;
+        let frames = log.since(self.page, position, &absent.member)?;
+        let frames = frames.map(|(frames, flags)| (frames.as_written(), flags)).collect();
+        let since = Since {
+            position: log.end(),
+            expected: self.expect(&log),
+        };
+        drop(log);
+        self.bounded(frames, since)
+    }
+
+    fn recognise_session(
+        &self,
+        namespace: &Namespace,
+        session: Session,
+        missed: &[MissedEvent],
+        mut since: Since,
+    ) -> Option<Recognised> {
+        let frames = missed.iter().map(|event| event.encode(namespace));
+        let frames = frames.collect::<Result<_, _>>();
+        let frames =
+            frames.inspect_err(|error| tracing::warn!("an event that a client missed cannot be sent: {error}"));
+        if let Some(last) = missed.last()
+            && let Some(position) = self.lock().position_after(self.page, &last.offset)
+        {
+            since.position = position;
+        }
+        Some(Recognised {
+            pid: session.pid,
+            member: Member {
+                rooms: session.rooms.iter().map(|room| ((**room).into(), 0)).collect(),
+                ..Member::new(session.id)
+            },
+            before: Before::Session {
+                data: session.data,
+                rules: session.rules,
+            },
+            missed: self.bounded(frames.ok()?, since)?,
         })
     }
 
-    /// Forgets those who have been away too long; until when the next may be.
-    fn expire(&self, rooms: &Rooms) -> Option<Instant> {
-        let mut log = self.lock();
-        let now = now();
-        let mut forgotten = Forgotten::default();
-        let next = loop {
-            match log.absent.first_entry() {
-                Some(first) if first.get().until <= now => {
-                    let absent = first.remove();
-                    log.by_pid.remove(&absent.pid);
-                    forgotten.absent.push(absent.socket);
-                }
-                Some(first) => break Some(first.get().until),
-                None => break None,
-            }
+    fn bounded(&self, frames: Vec<(Frames, Flags)>, Since { position, expected }: Since) -> Option<Missed> {
+        let bytes = frames.iter().map(|(frames, _)| frames.bytes() + size_of::<Entry>());
+        (bytes.sum::<usize>() <= self.book.max_missed_bytes).then_some(Missed {
+            frames,
+            position,
+            _expected: expected,
+        })
+    }
+
+    /// Queues for a client that has come back what it has missed. `false`: part of it has been forgotten
+    /// meanwhile.
+    pub(crate) fn resume(&self, log: &Log, member: &Member, missed: &Missed, socket: &Socket) -> bool {
+        let Some(later) = log.since(self.page, missed.position, member) else {
+            return false;
         };
-        if next.is_none() {
-            log.is_swept = false;
+        let first = missed.frames.iter().map(|(frames, flags)| (frames, *flags));
+        for (frames, flags) in first.chain(later) {
+            socket.deliver(frames, flags);
         }
-        let events = log.is_deserted(rooms).then(|| log.forget_events());
-        drop(log);
-        drop((forgotten, events));
-        next
+        true
     }
 }
 
-/// Forgets the absent of a namespace in time, until there are none.
-async fn sweep(namespace: std::sync::Weak<Namespace>, first: Duration) {
-    let mut until = now() + first;
-    loop {
-        tokio::time::sleep_until(until.into()).await;
-        let next = namespace
-            .upgrade()
-            .and_then(|namespace| namespace.history.as_ref()?.expire(&namespace.rooms));
-        match next {
-            Some(next) => until = next,
-            None => return,
-        }
+impl MissedEvent {
+    fn encode(&self, namespace: &Namespace) -> Result<(Frames, Flags), EncodeError> {
+        let frames = Frames::recoverable_event(&namespace.path, &self.name, &self.args, &self.offset)?;
+        Ok((frames.written_by(namespace.parser())?, Flags::default()))
     }
 }
 
@@ -273,76 +364,54 @@ impl Log {
         self.start + self.entries.len() as u64
     }
 
-    /// Queues for a client that has come back what it has missed. `false`: part of it has been forgotten
-    /// meanwhile.
-    pub(crate) fn resume(&self, member: &Member, missed: &Missed, socket: &Socket) -> bool {
-        let Some(later) = self.since(missed.position, member) else {
-            return false;
-        };
-        let first = missed.frames.iter().map(|(frames, flags)| (frames, *flags));
-        for (frames, flags) in first.chain(later) {
-            socket.deliver(frames, flags);
-        }
-        true
+    /// A socket is let in.
+    pub(crate) fn enter(&mut self) {
+        self.present += 1;
+    }
+
+    fn position_after(&self, page: u64, offset: &str) -> Option<u64> {
+        let is_it = |entry: &Entry| entry.page == page && entry.frames.has_offset_of(offset);
+        let index = self.entries.iter().rposition(is_it)?;
+        Some(self.start + index as u64 + 1)
     }
 
     /// What was for a socket from that position on; `None` where that is not known any more.
-    fn since<'a>(&'a self, position: u64, member: &'a Member) -> Option<impl Iterator<Item = (&'a Frames, Flags)>> {
+    fn since<'a>(
+        &'a self,
+        page: u64,
+        position: u64,
+        member: &'a Member,
+    ) -> Option<impl Iterator<Item = (&'a Frames, Flags)>> {
         let first = usize::try_from(position.checked_sub(self.start)?).ok()?;
         let entries = self.entries.iter().enumerate().skip(first);
         Some(entries.filter_map(move |(index, entry)| {
             let position = self.start + index as u64;
-            member
-                .is_meant(&entry.to, position)
-                .then_some((&entry.frames, entry.flags))
+            let is_its = entry.page == page && member.is_meant(&entry.to, position);
+            is_its.then_some((&entry.frames, entry.flags))
         }))
     }
 
-    fn put_down(&mut self, entry: Entry, settings: &Recovery) -> Forgotten {
+    fn put_down(&mut self, entry: Entry, settings: &Recovery) -> Vec<Entry> {
         self.bytes += entry.bytes();
         self.entries.push_back(entry);
-        let mut forgotten = Forgotten::default();
+        let mut forgotten = Vec::new();
         while self.entries.len() > settings.max_packets || self.bytes > settings.max_bytes {
             let Some(entry) = self.entries.pop_front() else { break };
             self.bytes -= entry.bytes();
             self.start += 1;
-            forgotten.entries.push(entry);
+            forgotten.push(entry);
         }
         forgotten
     }
 
-    /// Nobody is there who could want to know what was sent.
-    fn is_deserted(&self, rooms: &Rooms) -> bool {
-        rooms.len() == 0 && self.absent.is_empty() && Arc::strong_count(&self.returning) == 1
-    }
-
-    fn forget_events(&mut self) -> Forgotten {
+    /// Forgets everything where nobody is there who could want to know what was sent.
+    fn tidy(&mut self) -> Vec<Entry> {
+        if self.present > 0 || Arc::strong_count(&self.expected) > 1 {
+            return Vec::new();
+        }
         self.start = self.end();
         self.bytes = 0;
-        Forgotten {
-            entries: std::mem::take(&mut self.entries).into(),
-            absent: Vec::new(),
-        }
-    }
-
-    fn remember(&mut self, absent: Absent, settings: &Recovery) -> Forgotten {
-        let number = self.absent.last_key_value().map_or(0, |(last, _)| last + 1);
-        self.by_pid.insert(absent.pid.clone(), number);
-        self.absent.insert(number, absent);
-        let mut forgotten = Forgotten::default();
-        while self.absent.len() > settings.max_sessions {
-            let Some((_, absent)) = self.absent.pop_first() else {
-                break;
-            };
-            self.by_pid.remove(&absent.pid);
-            forgotten.absent.push(absent.socket);
-        }
-        forgotten
-    }
-
-    fn take(&mut self, pid: &Pid) -> Option<Absent> {
-        let number = self.by_pid.remove(pid)?;
-        self.absent.remove(&number)
+        std::mem::take(&mut self.entries).into()
     }
 }
 
@@ -392,17 +461,9 @@ impl Entry {
     }
 }
 
-impl Drop for Forgotten {
-    fn drop(&mut self) {
-        for socket in self.absent.drain(..) {
-            socket.forget();
-        }
-    }
-}
-
 impl fmt::Display for Offset<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.prefix, self.event)
+        write!(f, "{}.{}", self.prefix, self.number)
     }
 }
 

@@ -1,20 +1,27 @@
 //! Connection state recovery: a client that comes back in time is the socket that it was.
 //!
-//! Here are its settings and what clients are told; [`history`] is what the server keeps, and
-//! [`socket::recovery`](super::socket) what passes from one socket to the next.
+//! Here are its settings and what clients are told; [`history`] is what the server remembers of events, [`absent`] of
+//! sockets, and [`socket::recovery`](super::socket) what passes from one socket to the next.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+mod absent;
 pub(crate) mod history;
+pub(crate) mod restore;
+mod store;
+#[cfg(test)]
+mod tests;
 
+use self::store::{SessionStore, read_id};
 use super::{
     args::{EmitArgs, EncodeError},
     frames::Frames,
     namespace::Shared as Namespace,
 };
-use crate::engine::{Sid, config::bounded};
+use crate::engine::{self, Connection, Sid, config::bounded};
 
 /// Settings of connection state recovery: for
 /// [`SocketIoBuilder::connection_state_recovery`](crate::SocketIoBuilder::connection_state_recovery), which says what it
@@ -27,6 +34,12 @@ use crate::engine::{Sid, config::bounded};
 /// | [`max_sessions`](Self::max_sessions) | 10,000 a namespace |
 /// | [`max_packets`](Self::max_packets) | 10,000 a namespace |
 /// | [`max_bytes`](Self::max_bytes) | 10,000,000 a namespace |
+///
+/// The children of a [parent](crate::SocketIo::of_pattern) count as one namespace here. A child lives as long as it
+/// remembers somebody.
+///
+/// What is remembered is the socket itself, in the memory of its server: [values](crate::Socket::insert) of any
+/// type and that of [`#[namespace]`](crate::namespace) come back because of that.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,6 +55,8 @@ pub struct Recovery {
     max_sessions: usize,
     max_packets: usize,
     max_bytes: usize,
+    /// Where sockets are kept that are absent. `None`: in the memory of this server.
+    store: Option<Arc<dyn SessionStore>>,
 }
 
 impl Default for Recovery {
@@ -52,6 +67,7 @@ impl Default for Recovery {
             max_sessions: 10_000,
             max_packets: 10_000,
             max_bytes: 10_000_000,
+            store: None,
         }
     }
 }
@@ -137,6 +153,11 @@ impl Recovery {
 }
 
 impl Namespace {
+    /// Whether clients like that one are recognised.
+    pub(crate) fn can_come_back(&self, connection: &Connection) -> bool {
+        self.history.is_some() && connection.profile().recovery == engine::Recovery::Known
+    }
+
     /// An event, encoded: with an offset for clients that may come back, unless it may be lost.
     pub(crate) fn event(
         &self,
@@ -152,8 +173,8 @@ impl Namespace {
 }
 
 /// What only a socket's own client knows: by this it is recognised.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Pid(Sid);
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Pid(#[serde(deserialize_with = "read_id")] Sid);
 
 impl Pid {
     pub(crate) fn random() -> Self {
@@ -172,7 +193,7 @@ impl fmt::Debug for Pid {
     }
 }
 
-/// What a client says that comes back: which socket it was, and the last event that it got.
+/// What a client says that comes back: which socket it was, and the offset of the last event that it got.
 #[derive(Debug)]
 pub(crate) struct Claim {
     pid: Pid,

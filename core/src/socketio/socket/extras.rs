@@ -47,6 +47,15 @@ impl Extras {
         }
     }
 
+    /// What a socket has of them that was another server's.
+    pub(super) fn of_session(data: Option<Data>, acl: Acl) -> Self {
+        Self {
+            data,
+            acl: Some(acl),
+            ..Self::default()
+        }
+    }
+
     /// What a socket has of them whose client has come back.
     pub(super) fn inherited(&self) -> Self {
         Self {
@@ -154,6 +163,15 @@ impl Socket {
 
     fn raw_data(&self) -> Option<Data> {
         self.lock().extras.as_ref()?.data.clone()
+    }
+
+    /// What other servers may be told of it where it comes back there.
+    pub(crate) fn data_and_rules(&self) -> (Option<Data>, Option<Acl>) {
+        let state = self.lock();
+        let extras = state.extras.as_ref();
+        extras
+            .map(|extras| (extras.data.clone(), extras.acl.clone()))
+            .unwrap_or_default()
     }
 
     pub(crate) fn details(&self) -> Details {

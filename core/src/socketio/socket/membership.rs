@@ -59,9 +59,13 @@ impl Socket {
         };
         let held = std::mem::take(held);
         state.status = Status::Connected;
-        let log = self.0.namespace.history.as_deref().map(History::lock);
-        if let (Some(lineage), Some(log)) = (state.lineage_mut(), &log) {
-            lineage.enter(log, self, &held.rooms);
+        let history = self.0.namespace.history.as_deref();
+        let mut log = history.map(History::lock);
+        if let (Some(history), Some(log)) = (history, &mut log) {
+            if let Some(lineage) = state.lineage_mut() {
+                lineage.enter(history, log, self, &held.rooms);
+            }
+            log.enter();
         }
         connected.send(connection, Flags::default());
         let rooms = &self.0.namespace.rooms;
@@ -117,9 +121,9 @@ impl Socket {
         let jobs = state.extras.as_mut().map(|extras| extras.jobs.take());
         let remember = state.lineage_mut().and_then(|lineage| lineage.remember(reason, was));
         let namespace = &self.0.namespace;
-        let forgotten = match &namespace.history {
+        let seen_off = match &namespace.history {
             Some(history) if was == Was::Connected || remember.is_some() => {
-                Some(history.see_off(namespace, self, &state.rooms, remember))
+                Some((history, history.see_off(self, &state.rooms, was, remember)))
             }
             None if was == Was::Connected => {
                 namespace.rooms.remove(self.id(), &state.rooms);
@@ -131,7 +135,9 @@ impl Socket {
             self.0.client.remove(self);
         }
         drop(state);
-        drop(forgotten);
+        if let Some((history, seen_off)) = seen_off {
+            history.finish(seen_off);
+        }
         if was == Was::Connected {
             self.0.namespace.meter.left(self, reason);
         }

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Socket, State, Status, WeakSocket, membership::Was};
+use super::{Socket, State, Status, WeakSocket, extras::Extras, membership::Was};
 use crate::{
     engine::{CloseReason, Connection, Flags, Recovery, Sid},
     socketio::{
@@ -13,8 +13,8 @@ use crate::{
         reason::DisconnectReason,
         recovery::{
             Pid,
-            history::{Log, Member, Missed, Recognised, To},
-            split_auth,
+            history::{History, Log, Member, Missed, To},
+            restore::{Before, Recognised},
         },
     },
 };
@@ -34,41 +34,30 @@ pub(super) struct Lineage {
     newest: Arc<Mutex<Option<WeakSocket>>>,
 }
 
-/// Who a client of that namespace was, and the rest of what it sent as `auth`.
-pub(super) fn recognise(
-    namespace: &Shared,
-    connection: &Connection,
-    auth: Option<Box<str>>,
-) -> (Option<Box<str>>, Option<Recognised>) {
-    match (&namespace.history, auth) {
-        (Some(history), Some(auth)) if connection.profile().recovery == Recovery::Known => {
-            let (auth, claim) = split_auth(&auth);
-            (Some(auth), claim.and_then(|claim| history.recognise(&claim)))
-        }
-        (_, auth) => (auth, None),
-    }
-}
-
 impl Lineage {
     /// Of a client that has never been here, if clients like it can come back.
     pub(super) fn begin(namespace: &Shared, connection: &Connection, id: &Sid) -> Option<Self> {
-        let can_come_back = namespace.history.is_some() && connection.profile().recovery == Recovery::Known;
-        can_come_back.then(|| Self {
-            pid: Pid::random(),
-            member: Member::new(id.clone()),
+        let new = || Self::new(Pid::random(), Member::new(id.clone()));
+        namespace.can_come_back(connection).then(new)
+    }
+
+    fn new(pid: Pid, member: Member) -> Self {
+        Self {
+            pid,
+            member,
             missed: None,
             recovered: false,
             is_remembered: false,
             has_ended: false,
             newest: Arc::default(),
-        })
+        }
     }
 
     /// The socket is let in, and is to join those rooms.
-    pub(super) fn enter(&mut self, log: &Log, socket: &Socket, rooms: &[Arc<str>]) {
+    pub(super) fn enter(&mut self, history: &History, log: &Log, socket: &Socket, rooms: &[Arc<str>]) {
         match self.missed.take() {
             None => self.member.since = log.end(),
-            Some(missed) if !log.resume(&self.member, &missed, socket) => {
+            Some(missed) if !history.resume(log, &self.member, &missed, socket) => {
                 tracing::debug!("a client came back, and was let in too late: what it missed is forgotten");
                 socket.0.connection.close(CloseReason::TransportError);
             }
@@ -147,35 +136,34 @@ impl Socket {
     /// It is the one that its client had before.
     pub(super) fn inherit(&self, recognised: Recognised) {
         let Recognised {
-            socket: before,
+            pid,
             member,
+            before,
             missed,
         } = recognised;
-        // Both: a rule that changes now is inherited, or changes for both.
-        let from = before.lock();
-        let mut state = self.lock();
-        if let Some(extras) = &from.extras
-            && let Some(lineage) = &extras.lineage
-        {
-            let newest = lineage.newest.clone();
-            *newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.downgrade());
-            if let Status::Connecting(held) = &mut state.status {
-                held.rooms = member.rooms.iter().map(|(room, _)| room.clone()).collect();
+        let lineage = Lineage {
+            missed: Some(missed),
+            recovered: true,
+            ..Lineage::new(pid, member)
+        };
+        match before {
+            Before::Socket(before) => {
+                // Both: a rule that changes now is inherited, or changes for both.
+                let from = before.lock();
+                let mut state = self.lock();
+                let newest = from.lineage().map(|lineage| lineage.newest.clone()).unwrap_or_default();
+                *newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.downgrade());
+                let extras = from.extras.as_ref().map(|extras| extras.inherited());
+                state.become_recovered(extras.unwrap_or_default(), Lineage { newest, ..lineage });
+                drop(state);
+                drop(from);
+                before.forget();
             }
-            let extras = state.extras.insert(Box::new(extras.inherited()));
-            extras.lineage = Some(Box::new(Lineage {
-                pid: lineage.pid.clone(),
-                member,
-                missed: Some(missed),
-                recovered: true,
-                is_remembered: false,
-                has_ended: false,
-                newest,
-            }));
+            Before::Session { data, rules } => {
+                let extras = Extras::of_session(data.map(Into::into), rules);
+                self.lock().become_recovered(extras, lineage);
+            }
         }
-        drop(state);
-        drop(from);
-        before.forget();
     }
 
     /// An event for its client, encoded: with an offset if the client can come back.
@@ -194,9 +182,9 @@ impl Socket {
     /// Sends it to its client, who may be another socket by now.
     pub(super) fn transmit(&self, frames: &Frames, flags: Flags) {
         let Shared { rooms, history, .. } = &*self.0.namespace;
-        match (history, frames.event_number()) {
-            (Some(history), Some(event)) => {
-                history.send(rooms, event, frames, flags, To::Socket(self.id().clone()), || {
+        match history {
+            Some(history) if frames.has_offset() => {
+                history.send(rooms, frames, flags, To::Socket(self.id().clone()), || {
                     if let Some(socket) = rooms.get(self.id().as_str()) {
                         socket.deliver(frames, flags);
                     }
@@ -237,6 +225,13 @@ impl Socket {
 }
 
 impl State {
+    fn become_recovered(&mut self, extras: Extras, lineage: Lineage) {
+        if let Status::Connecting(held) = &mut self.status {
+            held.rooms = lineage.member.rooms.iter().map(|(room, _)| room.clone()).collect();
+        }
+        self.extras.insert(Box::new(extras)).lineage = Some(Box::new(lineage));
+    }
+
     pub(super) fn lineage(&self) -> Option<&Lineage> {
         self.extras.as_ref()?.lineage.as_deref()
     }
