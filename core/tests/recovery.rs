@@ -119,6 +119,13 @@ impl Client {
         self.read(&text)
     }
 
+    /// As [`event`](Self::event), of that namespace.
+    async fn event_of(&mut self, nsp: &str) -> Value {
+        let text = self.ws().text().await;
+        assert!(text.starts_with(&format!("42{}", kit::head(nsp))), "{text}");
+        self.read(&text)
+    }
+
     async fn events(&mut self) -> Vec<Value> {
         let texts = self.ws().texts().await;
         texts.iter().map(|text| self.read(text)).collect()
@@ -1082,4 +1089,128 @@ async fn events_of_several_threads_come_once_and_in_order() {
 fn one_of<'a, T>(list: &'a mut [T], rng: &mut StdRng) -> &'a mut T {
     let index = rng.random_range(0..list.len());
     &mut list[index]
+}
+
+/// A client of a namespace that has got an event, where the connect handler is there.
+async fn begun_in(io: &SocketIo, nsp: &str) -> Client {
+    let mut client = Client::connect(io, nsp, &json!({})).await;
+    let socket = io.of(nsp).socket(&client.sid).expect("it is there");
+    socket.emit("hello", Args(())).unwrap();
+    assert_eq!(client.event_of(nsp).await, json!(["hello"]));
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_only_client_of_a_child_comes_back_to_it_and_the_child_goes_if_it_does_not() {
+    let io = server();
+    let orders = io.of_pattern("/orders-{id}");
+    let mut client = begun_in(&io, "/orders-7").await;
+    io.of("/orders-7").socket(&client.sid).unwrap().join("room");
+    client.lose().await;
+    idle().await;
+    assert_eq!(
+        (orders.children().len(), orders.sockets_count()),
+        (1, 0),
+        "it remembers somebody"
+    );
+    orders.to("room").emit("n", 1).unwrap();
+    io.of("/orders-7").emit("n", 2).unwrap();
+    io.of("/orders-8").emit("-", 3).unwrap();
+    let other = Client::connect(&io, "/orders-8", &client.claim()).await;
+    assert_ne!(other.pid, client.pid, "it is no socket of that child");
+    let mut back = Client::connect(&io, "/orders-7", &client.claim()).await;
+    assert_eq!((&back.pid, &back.sid), (&client.pid, &client.sid));
+    assert_eq!(back.missed, [json!(["n", 1]), json!(["n", 2])]);
+    drop(other);
+    back.lose().await;
+    tokio::time::sleep(secs(121)).await;
+    assert!(orders.children().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_absent_of_all_children_count_together() {
+    let io = with(Recovery::default().max_sessions(2));
+    let orders = io.of_pattern("/orders-{id}");
+    let mut clients = Vec::new();
+    for number in 0..5 {
+        let mut client = begun_in(&io, &format!("/orders-{number}")).await;
+        client.lose().await;
+        clients.push(client);
+    }
+    idle().await;
+    assert_eq!(orders.children().len(), 2, "the other three remember nobody");
+    let mut back = Vec::new();
+    for (number, client) in clients.iter().enumerate() {
+        back.push(Client::connect(&io, &format!("/orders-{number}"), &client.claim()).await);
+    }
+    let recovered = back.iter().zip(&clients).map(|(back, client)| back.pid == client.pid);
+    assert_eq!(recovered.collect::<Vec<_>>(), [false, false, false, true, true]);
+    let mut alone = begun(&io).await.0;
+    assert!(alone.blink(&io).await, "a namespace that is no child has its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_events_of_all_children_count_together_by_number_and_by_size() {
+    let big = "x".repeat(30_000);
+    for (recovery, args) in [
+        (Recovery::default().max_packets(3), ""),
+        (Recovery::default().max_bytes(100_000), &*big),
+    ] {
+        let io = with(recovery);
+        let _orders = io.of_pattern("/orders-{id}");
+        let mut a = begun_in(&io, "/orders-a").await;
+        let mut b = begun_in(&io, "/orders-b").await;
+        // The latest three begin with what the client has got last.
+        for _ in 0..2 {
+            io.of("/orders-b").emit("n", args).unwrap();
+            b.event_of("/orders-b").await;
+        }
+        a.lose().await;
+        b.lose().await;
+        io.of("/orders-b").emit("n", args).unwrap();
+        io.of("/orders-b").emit("n", args).unwrap();
+        io.of("/orders-c").emit("-", args).unwrap();
+        let back = Client::connect(&io, "/orders-b", &b.claim()).await;
+        assert_eq!(back.pid, b.pid, "an event for nobody was not remembered");
+        assert_eq!(back.missed.len(), 2);
+        let back = Client::connect(&io, "/orders-a", &a.claim()).await;
+        assert_ne!(
+            back.pid, a.pid,
+            "what it has got last was forgotten for those of the other child"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn listeners_see_neither_offsets_nor_missed_events_and_are_called_without_a_lock() {
+    let log = Log::default();
+    let io = watched(Recovery::default(), &log, &Gate::closed());
+    let (seen, again) = (log.clone(), io.clone());
+    io.of("/").on_any_outgoing(move |event| {
+        seen.add(format!("{} {}", event.name(), event.args().json()));
+        // Would wait for ever where the history's lock is held.
+        if event.name() == "n" {
+            again.to("nobody").emit("from a listener", 1).unwrap();
+            event.socket().join("another room");
+        }
+    });
+    let (mut client, socket, mut found) = begun(&io).await;
+    socket.join("room");
+    io.to("room").emit("n", Args(("a,b", 1))).unwrap();
+    socket.emit("n", 2).unwrap();
+    assert_eq!(log.take(), ["hello ", r#"n "a,b",1"#, "n 2"]);
+    client.events().await;
+    client.lose().await;
+    io.to("room").emit("n", 3).unwrap();
+    socket.emit("n", 4).unwrap();
+    assert!(client.come_back(&io).await);
+    assert_eq!(client.missed, [json!(["n", 3]), json!(["n", 4])]);
+    idle().await;
+    assert_eq!(
+        log.take(),
+        [] as [String; 0],
+        "as in the reference: they were sent when it was away"
+    );
+    found.next().await.emit("n", 5).unwrap();
+    assert_eq!(log.take(), ["n 5"]);
 }

@@ -219,13 +219,18 @@ impl Lookup {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answer, FailureKind>> {
-        let polled = contain(|| match &mut self.question {
-            Question::Namespace(future) => future.as_mut().poll(cx).map(Answer::Namespace),
+        match &mut self.question {
+            Question::Namespace(future) => match contain(|| future.as_mut().poll(cx)) {
+                Ok(polled) => polled.map(|found| Ok(Answer::Namespace(found))),
+                Err(panic) => Poll::Ready(Err(panic)),
+            },
             Question::Client(namespace, future) => {
-                let client = future.as_mut().poll(cx);
-                client.map(|client| Answer::Client(namespace.clone(), client))
+                let polled = contain(|| future.as_mut().poll(cx)).unwrap_or_else(|panic| {
+                    tracing::error!("a client of {:?} begins anew: {panic}", namespace.path);
+                    Poll::Ready(None)
+                });
+                polled.map(|client| Ok(Answer::Client(namespace.clone(), client)))
             }
-        });
-        polled.map_or_else(|panic| Poll::Ready(Err(panic)), |polled| polled.map(Ok))
+        }
     }
 }

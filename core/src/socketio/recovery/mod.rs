@@ -12,8 +12,6 @@ mod absent;
 pub(crate) mod history;
 pub(crate) mod restore;
 mod store;
-#[cfg(test)]
-mod tests;
 
 use self::store::{SessionStore, read_id};
 use super::{

@@ -8,6 +8,9 @@
 //!
 //! It is no part of [`Adapter`](crate::adapter::Adapter), as servers may reach each other by one that keeps nothing.
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt, time::Duration};
 
 use futures_util::future::BoxFuture;

@@ -119,7 +119,7 @@ impl Socket {
     }
 
     /// For its client only.
-    pub(super) fn pid(&self) -> Option<Pid> {
+    pub(in crate::socketio) fn pid(&self) -> Option<Pid> {
         Some(self.lock().lineage()?.pid.clone())
     }
 
