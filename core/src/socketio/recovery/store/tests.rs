@@ -60,8 +60,11 @@ struct Event {
 
 impl Event {
     fn is_for(&self, session: &Session) -> bool {
-        let is_in = |room: &Box<str>| session.rooms.contains(room) || session.id == **room;
-        self.rooms.as_ref().is_none_or(|rooms| rooms.iter().any(is_in))
+        let own = session.rooms.iter().map(|room| &**room).chain([session.id.as_str()]);
+        let own: Vec<_> = own.collect();
+        self.rooms
+            .as_ref()
+            .is_none_or(|rooms| rooms.iter().any(|room| own.contains(&&**room)))
     }
 }
 
@@ -452,7 +455,7 @@ async fn a_server_that_closes_waits_for_the_store_as_long_as_any_client_would() 
         let began = Instant::now();
         io.close().await;
         let took = began.elapsed();
-        assert!(took <= takes && took > takes - DELAY, "{took:?}");
+        assert!(took <= takes && took + DELAY > takes, "{took:?}");
         assert_eq!(io.of("/").sockets_count(), 0);
         assert_eq!(store.is_empty(), fault.is_none(), "taken, if there was an answer");
     }
