@@ -167,6 +167,19 @@ describeServers('connection state recovery', { contract: 'socket-client', concur
     assert.notEqual(socket.id, id);
   });
 
+  it('the only client of a dynamic namespace comes back to it', async (t) => {
+    const wire = await network(t, server);
+    const socket = await begun(t, wire.url, ['websocket'], '/orders-7');
+    const { id } = socket;
+    socket.emit('hi');
+    await heard(socket, 'hi');
+    await comeBack(socket, wire, wire.cut);
+    assert.equal(socket.recovered, true);
+    assert.equal(socket.id, id);
+    socket.emit('hi');
+    await heard(socket, 'hi');
+  });
+
   it('a client that left its namespace begins anew', async (t) => {
     const socket = await begun(t, server.url, ['websocket']);
     const { id } = socket;

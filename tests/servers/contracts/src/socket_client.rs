@@ -38,6 +38,9 @@ pub fn server() -> SocketIo {
     }
     io.of("/foo")
         .on("getId", async |socket: Socket| Ack(socket.id().to_string()));
+    // A client may be the only one of its namespace, and come back to it.
+    io.of_pattern("/orders-{id}")
+        .on("hi", async |socket: Socket| socket.emit("hi", Args(())));
     io.of("/abc")
         .on_connect(async |socket: Socket| socket.emit("handshake", handshake(&socket)));
     io.of("/no")

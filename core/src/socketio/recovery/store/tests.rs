@@ -85,7 +85,7 @@ impl SessionStore for Store {
         let key = (nsp.to_owned(), claim.pid.reveal().to_owned());
         let offset = claim.offset.clone();
         Box::pin(async move {
-            sleep(DELAY).await;
+            sleep(DELAY / 2).await;
             let fault = *cluster.fault.lock().unwrap();
             match fault {
                 Some(Fault::Fails) => return Err("the store is not there".into()),
@@ -93,9 +93,9 @@ impl SessionStore for Store {
                 Some(Fault::Panics) => panic!("the store is broken"),
                 None => {}
             }
-            let Some(session) = cluster.sessions.lock().unwrap().remove(&key) else {
-                return Ok(None);
-            };
+            let session = cluster.sessions.lock().unwrap().remove(&key);
+            sleep(DELAY / 2).await;
+            let Some(session) = session else { return Ok(None) };
             let session: Session = serde_json::from_str(&session)?;
             let events = cluster.events.lock().unwrap();
             let Some(last) = events.iter().position(|event| event.offset == offset) else {
@@ -362,9 +362,9 @@ async fn of_two_who_claim_it_on_two_servers_at_once_one_is_it() {
 #[tokio::test(start_paused = true)]
 async fn where_the_store_does_not_answer_the_client_begins_anew_in_time() {
     for (fault, takes) in [
-        (Fault::Fails, DELAY),
+        (Fault::Fails, DELAY / 2),
         (Fault::Hangs, Duration::from_secs(5)),
-        (Fault::Panics, DELAY),
+        (Fault::Panics, DELAY / 2),
     ] {
         let store = Store::default();
         let io = store.server();
@@ -429,7 +429,8 @@ async fn who_is_lost_again_while_the_store_is_asked_comes_back_still() {
     ws.vanish().await;
     let mut ws = Ws::open(&io).await;
     ws.send(&claim).await;
-    sleep(DELAY / 2).await;
+    sleep(DELAY * 3 / 4).await;
+    assert!(store.is_empty(), "taken, and not told yet");
     ws.vanish().await;
     sleep(DELAY).await;
     assert_eq!(io.of("/").sockets_count(), 0);
