@@ -8,6 +8,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
 };
 
@@ -1188,10 +1189,16 @@ async fn listeners_see_neither_offsets_nor_missed_events_and_are_called_without_
     let (seen, again) = (log.clone(), io.clone());
     io.of("/").on_any_outgoing(move |event| {
         seen.add(format!("{} {}", event.name(), event.args().json()));
-        // Would wait for ever where the history's lock is held.
         if event.name() == "n" {
-            again.to("nobody").emit("from a listener", 1).unwrap();
-            event.socket().join("another room");
+            let (io, socket, (done, is_done)) = (again.clone(), event.socket().clone(), mpsc::channel());
+            std::thread::spawn(move || {
+                io.to("nobody").emit("from a listener", 1).unwrap();
+                socket.join("another room");
+                done.send(())
+            });
+            if is_done.recv_timeout(secs(10)).is_err() {
+                seen.add("under a lock");
+            }
         }
     });
     let (mut client, socket, mut found) = begun(&io).await;
