@@ -392,6 +392,9 @@ pub enum FailureKind {
     InvalidPacket(String),
     /// The client asked for a namespace that the server does not have.
     NoNamespace,
+    /// The client asked for more namespaces than
+    /// [`max_namespaces`](crate::SocketIoBuilder::max_namespaces).
+    TooManyNamespaces,
     /// The client sent an event that nobody handles.
     NoHandler,
     /// The client sent an event that its [`Acl`](crate::Acl) denies.
@@ -437,6 +440,7 @@ impl FailureKind {
     /// |---|---|
     /// | `invalid_packet` | [`InvalidPacket`](Self::InvalidPacket) |
     /// | `no_such_namespace` | [`NoNamespace`](Self::NoNamespace) |
+    /// | `too_many_namespaces` | [`TooManyNamespaces`](Self::TooManyNamespaces) |
     /// | `no_such_method` | [`NoHandler`](Self::NoHandler) |
     /// | `method_access_denied` | [`AccessDenied`](Self::AccessDenied) |
     /// | `invalid_method_args` | [`Rejected`](Self::Rejected), because of the arguments |
@@ -457,6 +461,7 @@ impl FailureKind {
         match self {
             Self::InvalidPacket(_) => "invalid_packet",
             Self::NoNamespace => "no_such_namespace",
+            Self::TooManyNamespaces => "too_many_namespaces",
             Self::NoHandler => "no_such_method",
             Self::AccessDenied => "method_access_denied",
             Self::RateLimited => "rate_limited",
@@ -470,9 +475,10 @@ impl FailureKind {
         }
     }
 
-    pub(crate) const NAMES: [&str; 12] = [
+    pub(crate) const NAMES: [&str; 13] = [
         "invalid_packet",
         "no_such_namespace",
+        "too_many_namespaces",
         "no_such_method",
         "method_access_denied",
         "invalid_method_args",
@@ -497,9 +503,12 @@ impl FailureKind {
     /// ```
     pub fn is_clients_fault(&self) -> bool {
         match self {
-            Self::InvalidPacket(_) | Self::NoNamespace | Self::NoHandler | Self::AccessDenied | Self::RateLimited => {
-                true
-            }
+            Self::InvalidPacket(_)
+            | Self::NoNamespace
+            | Self::TooManyNamespaces
+            | Self::NoHandler
+            | Self::AccessDenied
+            | Self::RateLimited => true,
             Self::Rejected(rejection) => rejection.is_clients_fault(),
             // A message meant for the client blames it; what came by `?` is the application's.
             Self::Handler(error) => error.source().is_none(),
@@ -514,6 +523,7 @@ impl fmt::Display for FailureKind {
         match self {
             Self::InvalidPacket(why) => write!(f, "invalid packet: {why}"),
             Self::NoNamespace => f.write_str("no such namespace"),
+            Self::TooManyNamespaces => f.write_str("too many namespaces"),
             Self::NoHandler => f.write_str("no handler for this event"),
             Self::AccessDenied => f.write_str("the client may not call this event"),
             Self::RateLimited => f.write_str("the client sends faster than it may"),

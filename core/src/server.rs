@@ -79,6 +79,8 @@ pub(crate) struct Config {
     pub(crate) close_timeout: Duration,
     /// What a socket may emit before it is let in: as much as an outbox.
     pub(crate) max_held_bytes: usize,
+    /// How long a client may say nothing before it is taken for dead: the engine's.
+    pub(crate) silence: Duration,
     pub(crate) recovery: Option<Recovery>,
 }
 
@@ -105,6 +107,7 @@ impl Default for Config {
             rate_limit: None,
             close_timeout: Duration::from_secs(5),
             max_held_bytes: 0,
+            silence: Duration::ZERO,
             recovery: None,
         }
     }
@@ -221,7 +224,11 @@ impl SocketIoBuilder {
     }
 
     /// How many handlers of one client may be in progress. Further events wait; acks do not, so
-    /// that a handler may wait for its own client. Default 1,024.
+    /// that a handler may wait for its own client: as long as no more than
+    /// [`max_pending_bytes`](Self::max_pending_bytes) wait before the ack. Default 1,024.
+    ///
+    /// What a handler keeps of its event while it awaits is not counted: 1,024 of them may hold as many messages
+    /// of [`max_payload`](Self::max_payload).
     ///
     /// # Panics
     /// When it is 0.
@@ -241,6 +248,10 @@ impl SocketIoBuilder {
 
     /// How many bytes of events may wait for a client's handlers. When more do, nothing is read
     /// from the client until some have been handled. Default 1,000,000.
+    ///
+    /// A client for whose ack a handler waits then, while none of its events starts for
+    /// [`ping_interval`](Self::ping_interval) and [`ping_timeout`](Self::ping_timeout), is disconnected with
+    /// `ping timeout`: its answer lies behind those events.
     ///
     /// An event counts with its name, its arguments, its attachments and some bytes for itself.
     ///
@@ -339,6 +350,7 @@ impl SocketIoBuilder {
     /// ```
     pub fn build(mut self) -> SocketIo {
         self.config.max_held_bytes = self.engine.max_outbox_bytes;
+        self.config.silence = self.engine.ping_interval + self.engine.ping_timeout;
         let core = Arc::new(Core {
             config: self.config,
             parser: self.parser,

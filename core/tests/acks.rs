@@ -5,7 +5,7 @@ mod kit;
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use kit::{Log, Ws, idle, secs, sockets};
+use kit::{Log, Packet, Ws, idle, secs, sockets};
 use tokio::time::{Instant, sleep};
 use tower_socketio::{
     Ack, AckError, AckSender, Args, Data, DisconnectReason, EventError, Extension, FailureKind, Occasion, RawArgs,
@@ -304,4 +304,45 @@ async fn a_handler_that_fails_with_the_ack_in_its_hands_tells_the_client() {
     let mut ws = Ws::join(&io, "/").await;
     ws.send_all(&[r#"421["unanswered"]"#, r#"422["answered"]"#]).await;
     assert_eq!(ws.texts().await, [r#"431[{"error":{"message":"no"}}]"#, "432[1]"]);
+}
+
+/// Answers each question, but reads and writes one thing after the other: its answers come behind all of its events.
+async fn asked_for_each_event(io: &SocketIo, events: usize) -> usize {
+    let mut ws = Ws::join(io, "/").await;
+    let event = format!(r#"42["chunk","{}"]"#, "x".repeat(50_000));
+    for _ in 0..events {
+        ws.send(&event).await;
+    }
+    let mut answered = 0;
+    while let Some(Packet::Text(text)) = ws.next().await {
+        if text == "2" {
+            ws.send("3").await;
+        } else if let Some(question) = text.strip_prefix("42") {
+            let (id, _) = question.split_once('[').expect("an event");
+            ws.send(&format!("43{id}[1]")).await;
+            answered += 1;
+            if answered == events {
+                break;
+            }
+        }
+    }
+    idle().await;
+    answered
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_answer_is_behind_too_many_events_is_disconnected_in_time() {
+    for (events, answered, end) in [(18, 18, None), (24, 1, Some("ping timeout"))] {
+        let log = Log::default();
+        let io = SocketIo::builder().max_handlers(1).state(log.clone()).build();
+        io.of("/")
+            .on("chunk", async |socket: Socket| {
+                let _: Result<u8, _> = socket.emit_with_ack("got it?", 1).await;
+            })
+            .on_disconnect(async |State(log): State<Log>, why: DisconnectReason| log.add(why));
+        let start = Instant::now();
+        assert_eq!(asked_for_each_event(&io, events).await, answered);
+        assert_eq!(log.take(), Vec::from_iter(end), "{events} events");
+        assert!(start.elapsed() < secs(47), "{:?}", start.elapsed());
+    }
 }

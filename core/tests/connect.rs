@@ -395,3 +395,31 @@ fn a_client_dropped_outside_of_a_runtime_leaves_all_the_same() {
     drop(client);
     assert_eq!(io.of("/").sockets_count(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_too_many_is_told_to_the_hook() {
+    let log = Log::default();
+    let io = SocketIo::builder().max_namespaces(1).build();
+    io.on_error(log.failures());
+    io.of("/chat");
+    let mut ws = Ws::join(&io, "/").await;
+    ws.send("40/chat,").await;
+    assert_eq!(ws.text().await, r#"44/chat,{"message":"Too many namespaces"}"#);
+    assert_eq!(log.take().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connect_handler_that_sends_the_client_away_as_it_is_called_does_not_run() {
+    let log = Log::default();
+    let io = SocketIo::builder().state(log.clone()).build();
+    io.of("/")
+        .on_connect(|socket: Socket, State(log): State<Log>| {
+            socket.disconnect();
+            async move { log.add("came") }
+        })
+        .on_disconnect(async |State(log): State<Log>| log.add("went"));
+    let mut ws = Ws::open(&io).await;
+    ws.send("40").await;
+    idle().await;
+    assert_eq!(log.take(), [""; 0]);
+}

@@ -6,7 +6,7 @@ mod kit;
 use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt as _, Full};
-use kit::{Log, Packet, Ws, idle, millis, request, secs, sid_of};
+use kit::{Gate, Log, Packet, Ws, idle, millis, request, secs, sid_of};
 use tower::ServiceExt as _;
 use tower_socketio::{
     Ack, Auth, Cors, Data, DisconnectReason, Generation, RawArgs, Refusal, Socket, SocketIo, State, Transport,
@@ -428,4 +428,44 @@ async fn scripts_of_other_sites_are_refused_unless_allowed() {
         let answer = call(&io, Method::GET, "EIO=3", &headers, b"").await;
         assert_eq!(answer.status, 200, "only scripts are judged by it");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_under_its_id_is_seen_off_first() {
+    let (log, gate) = (Log::default(), Gate::closed());
+    let io = SocketIo::builder().state(log.clone()).state(gate.clone()).build();
+    io.of("/chat")
+        .on_connect(async |State(log): State<Log>| log.add("came"))
+        .on("slow", async |State(gate): State<Gate>| gate.pass().await)
+        .on("note", async |State(log): State<Log>, Data(note): Data<u32>| {
+            log.add(note);
+        })
+        .on_disconnect(async |socket: Socket, State(log): State<Log>| {
+            let successor = socket.namespace().socket(socket.id());
+            log.add(if successor.is_some() {
+                "went, though it is there"
+            } else {
+                "went"
+            });
+        });
+    let (mut ws, _) = Ws::open_eio3(&io).await;
+    for packet in [
+        "40/chat,",
+        r#"42/chat,["slow"]"#,
+        "41/chat,",
+        "40/chat,",
+        r#"42/chat,["note",1]"#,
+    ] {
+        ws.send(packet).await;
+    }
+    idle().await;
+    assert_eq!(log.take(), ["came"]);
+    gate.admit(1);
+    idle().await;
+    assert_eq!(log.take(), ["went", "came", "1"]);
+    for packet in ["41/chat,", "40/chat,", "41/chat,", "40/chat,"] {
+        ws.send(packet).await;
+    }
+    idle().await;
+    assert_eq!(log.take(), ["went", "came"], "it left again before it was let in");
 }

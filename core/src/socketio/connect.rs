@@ -41,8 +41,9 @@ pub(crate) fn connect(socket: &Socket) -> Option<HandlerFuture> {
             return Ok(());
         };
         let connected = handler.call(&context).map_err(FailureKind::Rejected)?;
-        if !handler.may_refuse() {
-            socket.accept();
+        if !handler.may_refuse() && !socket.accept() {
+            // Called, it has sent the client away.
+            return Ok(());
         }
         connected.await.map_err(FailureKind::Refused)?;
         socket.accept();

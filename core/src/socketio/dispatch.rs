@@ -162,6 +162,7 @@ impl Client for SocketClient {
             self.incomplete = None;
             self.doom(CloseReason::ForcedClose);
         }
+        self.end_deadlock(now);
         self.flow()
     }
 
@@ -179,6 +180,7 @@ impl Client for SocketClient {
             .chain(self.incomplete_deadline())
             .chain(self.grace_deadline())
             .chain(self.slowed_until())
+            .chain(self.rare.as_ref().and_then(|rare| rare.stuck_until))
             .min()
     }
 
@@ -214,10 +216,32 @@ impl SocketClient {
     }
 
     fn flow(&self) -> Flow {
-        if self.is_doomed || self.slowed_until().is_some() || self.pending_bytes > self.core.config.max_pending_bytes {
+        if self.is_doomed || self.slowed_until().is_some() || self.is_stuffed() {
             Flow::Full
         } else {
             Flow::Open
+        }
+    }
+
+    /// More waits for its handlers than may.
+    fn is_stuffed(&self) -> bool {
+        self.pending_bytes > self.core.config.max_pending_bytes
+    }
+
+    /// Handlers that wait for the client's answer wait for ever if that is behind what cannot be read before they have
+    /// ended.
+    fn end_deadlock(&mut self, now: Instant) {
+        if !self.is_stuffed() || !self.entries.iter().any(|entry| entry.socket.awaits_answer()) {
+            if let Some(rare) = &mut self.rare {
+                rare.stuck_until = None;
+            }
+            return;
+        }
+        let until = now + self.core.config.silence;
+        let until = *self.rare.get_or_insert_default().stuck_until.get_or_insert(until);
+        if until <= now {
+            tracing::debug!("a client's answer is behind more events than may wait: its connection is closed");
+            self.doom(CloseReason::PingTimeout);
         }
     }
 

@@ -472,6 +472,11 @@ impl Socket {
         }
     }
 
+    /// Whether somebody waits for an answer of its client.
+    pub(crate) fn awaits_answer(&self) -> bool {
+        !self.lock().acks.is_empty()
+    }
+
     /// Nobody waits for this answer any more.
     pub(crate) fn forget_ack(&self, id: u64) {
         if let Some(asker) = self.take_ack(id) {

@@ -40,7 +40,8 @@ impl SocketClient {
             return self.report(Some(nsp), &FailureKind::NoNamespace);
         }
         if self.entries.len() + self.lookups() >= self.core.config.max_namespaces {
-            return self.refuse_namespace(nsp, "Too many namespaces");
+            self.refuse_namespace(nsp, "Too many namespaces");
+            return self.report(Some(nsp), &FailureKind::TooManyNamespaces);
         }
         match namespace {
             Some(namespace) => self.join(cx, namespace, auth.map(Into::into)),
@@ -50,6 +51,9 @@ impl SocketClient {
 
     /// Lets the client into a namespace, or begins to: it may say that it was here before.
     pub(super) fn join(&mut self, cx: &mut Context<'_>, namespace: Arc<Namespace>, auth: Option<Box<str>>) {
+        if let Some(gone) = self.predecessor(&namespace.path) {
+            return self.wait_for(cx, namespace, auth, gone);
+        }
         match take_claim(&namespace, &self.connection, auth) {
             (auth, Some(claim)) => self.restore(cx, namespace, auth, claim),
             (auth, None) => self.let_in(cx, namespace, auth, None),

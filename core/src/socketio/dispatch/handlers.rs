@@ -212,6 +212,9 @@ impl SocketClient {
                 started = true;
             }
         }
+        if started && let Some(rare) = &mut self.rare {
+            rare.stuck_until = None;
+        }
         started
     }
 }

@@ -2,9 +2,11 @@
 
 use std::{task::Context, time::Instant};
 
+use tokio::sync::oneshot;
+
 use super::{SocketClient, entry::Phase};
 use crate::{
-    engine::now,
+    engine::{SocketId, now},
     error::FailureKind,
     socketio::{
         call::{Call, Occasion, OwnedOccasion},
@@ -85,9 +87,25 @@ impl SocketClient {
     /// Forgets a socket that has left, and whose handlers have ended.
     pub(super) fn remove(&mut self, socket: &Socket) {
         self.entries.retain(|entry| !entry.socket.is(socket));
+        if let Some(rare) = &mut self.rare {
+            rare.successors.retain(|(path, _)| **path != *socket.path());
+        }
         if let Err(panic) = contain(|| socket.drop_values()) {
             socket.shared().report(socket, Occasion::Disconnect, &panic);
         }
+    }
+
+    /// Ready when the socket is gone that would share its id with one that the client asks for now, if there is such a
+    /// one: it is seen off first.
+    pub(super) fn predecessor(&mut self, nsp: &str) -> Option<oneshot::Receiver<()>> {
+        let has_fresh_ids = self.connection.profile().socket_id == SocketId::Fresh;
+        if has_fresh_ids || !self.entries.iter().any(|entry| entry.socket.path() == nsp) {
+            return None;
+        }
+        let (successor, gone) = oneshot::channel();
+        let rare = self.rare.get_or_insert_default();
+        rare.successors.push((nsp.into(), successor));
+        Some(gone)
     }
 
     pub(super) fn grace_deadline(&self) -> Option<Instant> {

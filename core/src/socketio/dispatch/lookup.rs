@@ -1,5 +1,5 @@
-//! A namespace that is looked up: the parents' closures may await, and so may a store that is asked who a client was. What
-//! the client sends to the namespace waits meanwhile.
+//! A namespace that is looked up: the parents' closures may await, and so may a store that is asked who a client was, or
+//! the socket that has its id still. What the client sends to the namespace waits meanwhile.
 
 use std::{
     sync::Arc,
@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
 
 use super::{SocketClient, entry::Waiting};
 use crate::{
@@ -40,7 +41,7 @@ pub(super) struct Lookup {
 
 /// What is waited for.
 enum Question {
-    /// Whose namespace it is: of a parent that has not decided yet, or nobody's.
+    /// Whose namespace it is: of a parent that has not decided yet, or nobody's. Or when it can be had.
     Namespace(BoxFuture<'static, Option<Arc<Shared>>>),
     /// Who the client was that says that it was here.
     Client(Arc<Shared>, BoxFuture<'static, Option<Recognised>>),
@@ -70,6 +71,23 @@ impl SocketClient {
         let nsp = namespace.path.clone();
         let question = Question::Client(namespace.clone(), Box::pin(restore(namespace, claim)));
         self.begin_lookup(cx, nsp, auth, question);
+    }
+
+    /// Lets the client into a namespace once it has left it.
+    pub(super) fn wait_for(
+        &mut self,
+        cx: &mut Context<'_>,
+        namespace: Arc<Shared>,
+        auth: Option<Box<str>>,
+        gone: oneshot::Receiver<()>,
+    ) {
+        let nsp = namespace.path.clone();
+        let namespace = async move {
+            // The sender is dropped when it is.
+            let _ = gone.await;
+            Some(namespace)
+        };
+        self.begin_lookup(cx, nsp, auth, Question::Namespace(Box::pin(namespace)));
     }
 
     fn begin_lookup(&mut self, cx: &mut Context<'_>, nsp: Box<str>, auth: Option<Box<str>>, question: Question) {

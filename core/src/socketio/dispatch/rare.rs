@@ -1,5 +1,9 @@
-//! What most clients have none of: namespaces that they were made to leave, or that are looked up for them, and a limit
-//! of their rate.
+//! What most clients have none of: namespaces that they were made to leave, or that are looked up for them, a limit
+//! of their rate, and handlers that wait for what cannot come.
+
+use std::time::Instant;
+
+use tokio::sync::oneshot;
 
 use super::{SocketClient, lookup::Lookup};
 use crate::socketio::rate_limit::Limiter;
@@ -12,6 +16,10 @@ pub(super) struct Rare {
     kicked: Vec<Box<str>>,
     pub(super) lookups: Vec<Lookup>,
     pub(super) limiter: Option<Limiter>,
+    /// They wait until the socket of a namespace is gone.
+    pub(super) successors: Vec<(Box<str>, oneshot::Sender<()>)>,
+    /// Until when an answer must have come that handlers wait for, if nothing is read meanwhile.
+    pub(super) stuck_until: Option<Instant>,
 }
 
 impl Rare {
