@@ -1,5 +1,5 @@
 //! Which namespaces there are: those that the application named, the parents of others, and their
-//! children, each of which lives for as long as somebody holds it: a socket or the application.
+//! children, each of which lives for as long as somebody holds it: a socket, be it one that is absent, or the application.
 //!
 //! The directory holds a child weakly, so that what clients ask for keeps nothing alive, and looks it up
 //! and makes it under one lock, so that no path has two that live.

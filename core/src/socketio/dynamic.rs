@@ -101,7 +101,9 @@ impl SocketIo {
     /// A child is made when the first client asks for it and no namespace of that path is there; of several parents that
     /// match, the one that was registered first has it. A child is a namespace with its own path, sockets and rooms.
     /// It goes when its last socket has, unless the application holds it. So there are never more children than
-    /// sockets, and a client has at most [`max_namespaces`](crate::SocketIoBuilder::max_namespaces) of those.
+    /// sockets, and a client has at most [`max_namespaces`](crate::SocketIoBuilder::max_namespaces) of those. A socket
+    /// whose client [may come back](crate::SocketIoBuilder::connection_state_recovery) is one of them; of such, all
+    /// children together remember at most [`max_sessions`](crate::Recovery::max_sessions).
     ///
     /// Handlers find the parameters by [`Param`] or [`Namespace::param`].
     ///

@@ -82,7 +82,8 @@ pub(crate) struct Listeners {
 impl Namespace {
     /// Adds a listener that sees every event that is sent to a socket of the namespace: once for each recipient, be it by
     /// the socket or by a broadcast, and right after it was queued for the client. Acks are no events. An event that a
-    /// socket emits before it is let in is seen when it is.
+    /// socket emits before it is let in is seen when it is. What a client
+    /// [missed](crate::SocketIoBuilder::connection_state_recovery) while it was away is not seen, as in the reference.
     ///
     /// Listeners are called in the order of registration, the namespace's before those of the
     /// [socket](Socket::on_any_outgoing), in the task that emits. They must not block, and what they emit is seen
