@@ -148,3 +148,28 @@ async fn what_is_kept_goes_with_the_socket_and_the_client_even_if_it_holds_them(
     idle().await;
     assert_eq!(log.take(), ["the client's"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_given_to_a_socket_that_has_ended_is_not_kept() {
+    #[derive(Clone)]
+    struct Me {
+        _socket: Socket,
+        _alive: Arc<()>,
+    }
+    let io = SocketIo::builder().build();
+    let mut found = sockets(&io.of("/"));
+    let ws = Ws::join(&io, "/").await;
+    let socket = found.next().await;
+    ws.vanish().await;
+    idle().await;
+    let alive = Arc::new(());
+    let me = Me {
+        _socket: socket.clone(),
+        _alive: alive.clone(),
+    };
+    socket.insert(me.clone());
+    let listened = me.clone();
+    socket.on_any(move |_| drop(listened.clone()));
+    drop((me, socket));
+    assert_eq!(Arc::strong_count(&alive), 1);
+}

@@ -1221,3 +1221,117 @@ async fn listeners_see_neither_offsets_nor_missed_events_and_are_called_without_
     found.next().await.emit("n", 5).unwrap();
     assert_eq!(log.take(), ["n 5"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_old_handle_acts_on_the_client_that_has_come_back() {
+    let io = server();
+    let (mut client, old, mut found) = begun(&io).await;
+    old.join("secret");
+    assert!(client.blink(&io).await);
+    let new = found.next().await;
+    old.leave("secret");
+    old.join("public");
+    old.insert(7_u8);
+    old.insert("gone");
+    old.remove::<&str>();
+    old.set_data("x").unwrap();
+    assert_eq!(new.rooms()[1..], ["public"]);
+    assert_eq!((new.get::<u8>(), new.get::<&str>()), (Some(7), None));
+    assert_eq!(new.data::<String>().unwrap().as_deref(), Some("x"));
+    old.disconnect();
+    idle().await;
+    assert!(!new.is_connected());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absent_client_is_put_in_rooms_and_out_by_its_handle() {
+    let io = server();
+    let (mut client, old, mut found) = begun(&io).await;
+    old.join("secret");
+    client.lose().await;
+    io.to("public").emit("n", 1).unwrap();
+    old.leave("secret");
+    old.join("public");
+    io.to("secret").emit("n", 2).unwrap();
+    io.to("public").emit("n", 3).unwrap();
+    assert!(client.come_back(&io).await);
+    assert_eq!(client.missed, [json!(["n", 3])]);
+    assert_eq!(found.next().await.rooms()[1..], ["public"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absent_client_is_sent_away_by_its_handle() {
+    let io = server();
+    let (mut client, old, _found) = begun(&io).await;
+    client.lose().await;
+    old.disconnect();
+    assert!(!client.come_back(&io).await);
+}
+
+struct Panics(Arc<AtomicUsize>);
+
+impl Drop for Panics {
+    fn drop(&mut self) {
+        assert!(self.0.fetch_add(1, Ordering::SeqCst) > 0, "asked for");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_absent_are_forgotten_in_time_though_the_value_of_one_panics() {
+    let io = server();
+    let _found = sockets(&io.of("/"));
+    let (mut first, one) = begun_again(&io).await;
+    one.insert(Arc::new(Panics(Arc::default())));
+    first.lose().await;
+    drop(one);
+    tokio::time::sleep(secs(60)).await;
+    let kept = Arc::new(());
+    let (mut second, two) = begun_again(&io).await;
+    two.insert(kept.clone());
+    second.lose().await;
+    drop(two);
+    tokio::time::sleep(secs(200)).await;
+    assert_eq!(Arc::strong_count(&kept), 1);
+}
+
+/// Whoever sat here may not vote any more.
+struct Seat(Socket);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.acl().deny("vote");
+    }
+}
+
+#[namespace(crate = tower_socketio)]
+impl Seat {
+    #[connect]
+    async fn connect(socket: Socket) -> Self {
+        Self(socket)
+    }
+
+    #[event]
+    async fn vote(&self) {}
+}
+
+#[test]
+fn a_value_that_is_replaced_may_look_at_its_socket_when_it_is_dropped() {
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let io = server();
+            io.of("/").serve::<Seat>();
+            let mut client = Client::join(&io).await;
+            io.emit("hello", Args(())).unwrap();
+            client.event().await;
+            assert!(client.blink(&io).await);
+        });
+        done.send(()).unwrap();
+    });
+    is_done.recv_timeout(secs(20)).expect("it waits for itself");
+}

@@ -343,7 +343,8 @@ impl Socket {
     /// Makes the client leave the namespace. Its connection and its other namespaces stay. What it
     /// has sent and nobody has handled yet is dropped.
     ///
-    /// A socket that is not let in yet is refused with `disconnected`.
+    /// A socket that is not let in yet is refused with `disconnected`. The client of one whose connection was lost does
+    /// not [come back](crate::SocketIoBuilder::connection_state_recovery) as that socket, and leaves if it has already.
     ///
     /// ```
     /// use tower_socketio::{SocketIo, Socket};
@@ -358,7 +359,7 @@ impl Socket {
                 let generation = self.0.connection.generation();
                 Frames::connect_error(self.0.namespace.parser(), generation, self.path(), "disconnected", None)
             }
-            None => return,
+            None => return self.disconnect_client(),
         };
         frames.send(&self.0.connection, Flags::default());
         if self.is_connection() {

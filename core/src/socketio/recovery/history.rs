@@ -270,13 +270,17 @@ impl History {
     ) -> Option<Recognised> {
         match restored {
             Restored::Socket(absent) => {
-                let Some(missed) = self.missed(&absent, &claim.offset) else {
+                let known = absent.socket.remembered().and_then(|member| {
+                    let missed = self.missed(&member, &claim.offset)?;
+                    Some((member, missed))
+                });
+                let Some((member, missed)) = known else {
                     absent.forget();
                     return None;
                 };
                 Some(Recognised {
                     pid: absent.pid,
-                    member: absent.member,
+                    member,
                     before: Before::Socket(absent.socket),
                     missed,
                 })
@@ -285,10 +289,10 @@ impl History {
         }
     }
 
-    fn missed(&self, absent: &Absent, offset: &str) -> Option<Missed> {
+    fn missed(&self, member: &Member, offset: &str) -> Option<Missed> {
         let log = self.lock();
         let position = log.position_after(self.page, offset)?;
-        let frames = log.since(self.page, position, &absent.member)?;
+        let frames = log.since(self.page, position, member)?;
         let frames = frames.map(|(frames, flags)| (frames.as_written(), flags)).collect();
         let since = Since {
             position: log.end(),

@@ -83,8 +83,11 @@ impl Socket {
     ///     .on("who", async |socket: Socket| println!("{:?}", socket.get::<Nick>().map(|nick| nick.0)));
     /// ```
     pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
-        let old = self.with_extras(|extras| extras.values.insert(value));
-        old?.into_value()
+        if let Some(successor) = self.successor() {
+            successor.insert(value.clone());
+        }
+        let old = self.keep(|extras| extras.values.insert(value));
+        old??.into_value()
     }
 
     /// A copy of the value of that type that was [inserted](Self::insert).
@@ -109,6 +112,9 @@ impl Socket {
     /// io.of("/").on("log out", async |socket: Socket| Ack(socket.remove::<String>().is_some()));
     /// ```
     pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        if let Some(successor) = self.successor() {
+            successor.remove::<T>();
+        }
         let old = self.lock().extras.as_mut()?.values.remove::<T>()?;
         old.into_value()
     }
@@ -139,9 +145,15 @@ impl Socket {
     /// });
     /// ```
     pub fn set_data(&self, data: impl Serialize) -> Result<(), serde_json::Error> {
-        let data: Data = to_raw_value(&data)?.into();
-        self.with_extras(|extras| extras.data = Some(data));
+        self.keep_data(to_raw_value(&data)?.into());
         Ok(())
+    }
+
+    fn keep_data(&self, data: Data) {
+        if let Some(successor) = self.successor() {
+            successor.keep_data(data.clone());
+        }
+        self.keep(|extras| extras.data = Some(data));
     }
 
     /// What it was given by [`set_data`](Self::set_data); `None` where it was given none.
@@ -184,6 +196,17 @@ impl Socket {
         }
     }
 
+    /// Keeps something of the application's; what has ended keeps nothing, as nobody would ever drop it.
+    fn keep<T>(&self, keep: impl FnOnce(&mut Extras) -> T) -> Option<T> {
+        let mut state = self.lock();
+        if let Status::Left { has_ended: true, .. } = state.status {
+            // What it holds is dropped without the lock.
+            drop(state);
+            return None;
+        }
+        Some(keep(state.extras.get_or_insert_default()))
+    }
+
     fn with_extras<T>(&self, with: impl FnOnce(&mut Extras) -> T) -> T {
         with(self.lock().extras.get_or_insert_default())
     }
@@ -216,7 +239,7 @@ impl Socket {
     }
 
     pub(crate) fn push_packet_middleware(&self, middleware: Arc<dyn AnyPacketMiddleware>) {
-        self.with_extras(|extras| extras.packets.push(middleware));
+        self.keep(|extras| extras.packets.push(middleware));
     }
 
     /// What its events go through: the namespace's, then its own.
@@ -228,8 +251,9 @@ impl Socket {
         middleware
     }
 
-    pub(crate) fn with_listeners<T>(&self, with: impl FnOnce(&mut Listeners) -> T) -> T {
-        self.with_extras(|extras| with(&mut extras.listeners))
+    /// `None`: it has ended, and has none.
+    pub(crate) fn with_listeners<T>(&self, with: impl FnOnce(&mut Listeners) -> T) -> Option<T> {
+        self.keep(|extras| with(&mut extras.listeners))
     }
 
     /// Some of its listeners, to be called without the lock.
@@ -255,7 +279,9 @@ impl Socket {
     }
 
     pub(crate) fn keep_object<T: Controller>(&self, object: Arc<T>) {
-        self.with_extras(|extras| extras.object = Some(object));
+        let before = self.keep(|extras| extras.object.replace(object));
+        // Its drop is the application's code: without the lock.
+        drop(before);
     }
 
     /// Its last handler has run.
@@ -263,6 +289,9 @@ impl Socket {
         let mut state = self.lock();
         if state.lineage_mut().is_some_and(|lineage| !lineage.end()) {
             return;
+        }
+        if let Status::Left { has_ended, .. } = &mut state.status {
+            *has_ended = true;
         }
         let extras = state.extras.as_mut();
         let values = extras.map(|extras| {

@@ -17,6 +17,8 @@ pub(super) enum Status {
     Left {
         reason: DisconnectReason,
         was: Was,
+        /// Its last handler has run, and its client does not come back: it keeps nothing of the application's.
+        has_ended: bool,
     },
 }
 
@@ -116,7 +118,11 @@ impl Socket {
             Status::Connected => Was::Connected,
             Status::Left { .. } => return None,
         };
-        state.status = Status::Left { reason, was };
+        state.status = Status::Left {
+            reason,
+            was,
+            has_ended: false,
+        };
         let acks = std::mem::take(&mut state.acks);
         let jobs = state.extras.as_mut().map(|extras| extras.jobs.take());
         let remember = state.lineage_mut().and_then(|lineage| lineage.remember(reason, was));
@@ -153,7 +159,7 @@ impl Socket {
     /// Why it left, once it has, and what it had been.
     pub(crate) fn left(&self) -> Option<(DisconnectReason, Was)> {
         match self.lock().status {
-            Status::Left { reason, was } => Some((reason, was)),
+            Status::Left { reason, was, .. } => Some((reason, was)),
             Status::Connecting(_) | Status::Connected => None,
         }
     }

@@ -16,6 +16,7 @@ use crate::{
             history::{History, Log, Member, Missed, To},
             restore::{Before, Recognised},
         },
+        task::contain,
     },
 };
 
@@ -93,6 +94,10 @@ impl Lineage {
         self.is_remembered.then(|| (self.pid.clone(), self.member.clone()))
     }
 
+    fn remembered(&self) -> Option<Member> {
+        self.is_remembered.then(|| self.member.clone())
+    }
+
     /// The socket's last handler has run; whether what the application keeps with it can be dropped.
     pub(super) fn end(&mut self) -> bool {
         self.has_ended = true;
@@ -154,10 +159,22 @@ impl Socket {
                 let newest = from.lineage().map(|lineage| lineage.newest.clone()).unwrap_or_default();
                 *newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.downgrade());
                 let extras = from.extras.as_ref().map(|extras| extras.inherited());
-                state.become_recovered(extras.unwrap_or_default(), Lineage { newest, ..lineage });
+                // As it is now: it may have left rooms since it was recognised.
+                let member = from.lineage().and_then(Lineage::remembered);
+                let was_sent_away = member.is_none();
+                let member = member.unwrap_or(lineage.member);
+                let lineage = Lineage {
+                    newest,
+                    member,
+                    ..lineage
+                };
+                state.become_recovered(extras.unwrap_or_default(), lineage);
                 drop(state);
                 drop(from);
                 before.forget();
+                if was_sent_away {
+                    self.disconnect();
+                }
             }
             Before::Session { data, rules } => {
                 let extras = Extras::of_session(data.map(Into::into), rules);
@@ -207,8 +224,24 @@ impl Socket {
             lineage.has_ended
         });
         drop(state);
-        if has_ended {
-            self.drop_values();
+        if has_ended && let Err(panic) = contain(|| self.drop_values()) {
+            tracing::error!("what was kept with a socket of {:?}: {panic}", self.path());
+        }
+    }
+
+    /// What it is known by to its namespace's history, if its client may come back.
+    pub(in crate::socketio) fn remembered(&self) -> Option<Member> {
+        self.lock().lineage()?.remembered()
+    }
+
+    /// It has left, and its client is sent away that may come back, or has.
+    pub(super) fn disconnect_client(&self) {
+        if self.successor().is_none() {
+            self.forget();
+        }
+        // It may have come back meanwhile.
+        if let Some(successor) = self.successor() {
+            successor.disconnect();
         }
     }
 

@@ -67,7 +67,7 @@ impl Socket {
     }
 
     /// Enters a room, or several; one exists while somebody is in it. Any text names a room. A socket that has
-    /// left its namespace enters none; one that is not let in yet enters it then.
+    /// left its namespace enters none, unless its client comes back or has; one that is not let in yet enters it then.
     ///
     /// ```
     /// use tower_socketio::{Data, SocketIo, Socket};
@@ -77,7 +77,13 @@ impl Socket {
     /// ```
     pub fn join<M>(&self, rooms: impl IntoRooms<M>) {
         // The application's: it may look at this socket.
-        let rooms = rooms.into_names();
+        self.join_all(&rooms.into_names());
+    }
+
+    fn join_all(&self, rooms: &[Box<str>]) {
+        if let Some(successor) = self.successor() {
+            return successor.join_all(rooms);
+        }
         let mut state = self.lock();
         let namespace = &self.0.namespace;
         // What is sent meanwhile is for the new member, or is not.
@@ -89,7 +95,7 @@ impl Socket {
             ..
         } = &mut *state;
         let mut lineage = extras.as_mut().and_then(|extras| extras.lineage.as_mut());
-        for room in &rooms {
+        for room in rooms {
             match status {
                 Status::Connecting(held) => held.rooms.push(Arc::from(&**room)),
                 Status::Connected => {
@@ -99,7 +105,12 @@ impl Socket {
                     }
                     joined.extend(room);
                 }
-                Status::Left { .. } => {}
+                Status::Left { .. } => {
+                    if let (Some(lineage), Some(log)) = (&mut lineage, &log) {
+                        lineage.leave(room);
+                        lineage.join(log, &Arc::from(&**room));
+                    }
+                }
             }
         }
         drop(log);
@@ -116,7 +127,13 @@ impl Socket {
     /// io.of("/").on("leave", async |socket: Socket, Data(room): Data<String>| socket.leave(room));
     /// ```
     pub fn leave<M>(&self, rooms: impl IntoRooms<M>) {
-        let rooms = rooms.into_names();
+        self.leave_all(&rooms.into_names());
+    }
+
+    fn leave_all(&self, rooms: &[Box<str>]) {
+        if let Some(successor) = self.successor() {
+            return successor.leave_all(rooms);
+        }
         let mut state = self.lock();
         let State {
             status,
@@ -126,7 +143,7 @@ impl Socket {
         } = &mut *state;
         let mut lineage = extras.as_mut().and_then(|extras| extras.lineage.as_mut());
         let namespace = &self.0.namespace;
-        for room in &rooms {
+        for room in rooms {
             match status {
                 Status::Connecting(held) => held.rooms.retain(|held| **held != **room),
                 Status::Connected => {
@@ -137,7 +154,11 @@ impl Socket {
                         }
                     }
                 }
-                Status::Left { .. } => {}
+                Status::Left { .. } => {
+                    if let Some(lineage) = &mut lineage {
+                        lineage.leave(room);
+                    }
+                }
             }
         }
         drop(state);
