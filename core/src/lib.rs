@@ -24,6 +24,8 @@ mod shutdown;
 mod socketio;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(feature = "typescript")]
+pub mod typescript;
 
 /// What the code that `#[namespace]` writes calls.
 #[doc(hidden)]
@@ -31,9 +33,10 @@ pub mod __private {
     pub use crate::socketio::controller::{
         Connected, MadeByDefault, answer, in_connect, in_disconnect, in_event, keep, keep_or_make, text_or_json,
     };
+    pub use {bytes::Bytes, serde};
 }
 
-pub use tower_socketio_macros::{namespace, namespace_methods};
+pub use tower_socketio_macros::{EmitEvent, namespace, namespace_methods};
 
 pub use self::engine::PerMessageDeflate;
 pub use self::{
@@ -62,6 +65,7 @@ pub use self::{
         client::Client,
         controller::{Controller, This},
         dynamic::{NamespaceRequest, Param},
+        emit_event::EmitEvent,
         emitter::Emitter,
         extract::{
             Auth, ConnectContext, Context, Data, DisconnectContext, EventContext, EventName, Extension, Extract,

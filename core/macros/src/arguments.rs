@@ -5,17 +5,19 @@ use syn::{
     parse::{Parse, ParseStream},
 };
 
-/// `Presence, Rooms, crate = path`.
+/// `typescript, Presence, Rooms, crate = path`.
 pub(crate) struct Arguments {
     /// Traits whose methods are the namespace's, too.
     pub(crate) traits: Vec<Path>,
+    /// Whether the types of its events are told to TypeScript.
+    pub(crate) typescript: bool,
     /// Where the names of `tower-socketio` are.
     pub(crate) krate: Option<Path>,
 }
 
 impl Parse for Arguments {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let (mut traits, mut krate) = (Vec::new(), None);
+        let (mut traits, mut typescript, mut krate) = (Vec::new(), false, None);
         while !input.is_empty() {
             if input.peek(Token![crate]) && input.peek2(Token![=]) {
                 input.parse::<Token![crate]>()?;
@@ -26,15 +28,23 @@ impl Parse for Arguments {
                 if !input.is_empty() && !input.peek(Token![,]) {
                     return Err(syn::Error::new_spanned(
                         path,
-                        "unknown argument: this takes names of traits, and `crate = path`",
+                        "unknown argument: this takes names of traits, `typescript`, and `crate = path`",
                     ));
                 }
-                traits.push(path);
+                if path.is_ident("typescript") {
+                    typescript = true;
+                } else {
+                    traits.push(path);
+                }
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
             }
         }
-        Ok(Self { traits, krate })
+        Ok(Self {
+            traits,
+            typescript,
+            krate,
+        })
     }
 }

@@ -19,17 +19,25 @@ const RESERVED: [&str; 6] = [
     "removeListener",
 ];
 
+pub(crate) fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
+}
+
+pub(crate) fn reserved(name: &str, remedy: &str) -> String {
+    format!("the event name {name:?} is reserved by Socket.IO: {remedy}")
+}
+
 /// What events a method is for: the one that its attribute names, or those of its own name, which has
 /// spaces where Rust has underscores.
 pub(crate) fn names(given: Option<LitStr>, method: &Ident, errors: &mut Errors) -> Vec<String> {
     let of_method = plain(method);
     let name = given.as_ref().map_or_else(|| of_method.clone(), LitStr::value);
-    if RESERVED.contains(&&*name) {
+    if is_reserved(&name) {
         let remedy = match &*name {
             "connect" | "disconnect" => format!("write `#[{name}]` for what happens then"),
             _ => "use another name".to_owned(),
         };
-        let message = format!("the event name {name:?} is reserved by Socket.IO: {remedy}");
+        let message = reserved(&name, &remedy);
         match &given {
             Some(given) => errors.add(given, message),
             None => errors.add(method, message),

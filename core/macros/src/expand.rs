@@ -14,6 +14,7 @@ use crate::{
     krate,
     parse::{Method, Role, cfgs, check_in_trait, check_together},
     register::Registrations,
+    typescript,
 };
 
 /// Where the macros stand.
@@ -38,6 +39,10 @@ pub(crate) fn namespace(arguments: syn::Result<Arguments>, item: Item) -> TokenS
     };
     check_together(&methods, &mut errors);
     let arguments = errors.keep(arguments);
+    let is_typed = arguments.as_ref().is_none_or(|arguments| arguments.typescript);
+    if !is_typed {
+        typescript::check_not_told(&methods, "#[namespace(typescript)]", &mut errors);
+    }
     let traits = arguments.as_ref().map_or(&[][..], |arguments| &arguments.traits);
     let krate = krate_path(arguments.as_ref(), &mut errors);
     let cfgs = cfgs(&item.attrs);
@@ -70,18 +75,37 @@ pub(crate) fn namespace(arguments: syn::Result<Arguments>, item: Item) -> TokenS
     let of_traits = traits
         .iter()
         .map(|path| quote_spanned!(path.span()=> <Self as #path>::__namespace_methods(namespace);));
-    let body = if errors.is_empty() {
-        quote! {
+    let types = is_typed.then(|| typescript::describe(&krate, &methods, &mut errors));
+    let types_of_traits = traits
+        .iter()
+        .map(|path| quote_spanned!(path.span()=> <Self as #path>::__typescript_of_namespace_methods(events);));
+    let (generics, _, where_clause) = item.generics.split_for_impl();
+    // Where mistakes have been named, what follows from them need not be.
+    let (body, types) = if errors.is_empty() {
+        let body = quote! {
             #by_default
             #registrations
             #(#of_traits)*
-        }
+        };
+        let types = types.map(|types| {
+            quote! {
+                #(#cfgs)*
+                #[automatically_derived]
+                #[allow(clippy::all, clippy::pedantic, unused_imports, unused_mut, unused_variables)]
+                impl #generics #krate::typescript::Receives for #self_ty #where_clause {
+                    fn describe(events: &mut #krate::typescript::Described) {
+                        use #krate::typescript::probe::Otherwise as _;
+                        #types
+                        #(#types_of_traits)*
+                    }
+                }
+            }
+        });
+        (body, types)
     } else {
-        // The mistakes have been named; what follows from them need not be.
-        TokenStream::new()
+        (TokenStream::new(), None)
     };
     let errors = errors.into_tokens();
-    let (generics, _, where_clause) = item.generics.split_for_impl();
     quote! {
         #errors
         #item
@@ -94,6 +118,7 @@ pub(crate) fn namespace(arguments: syn::Result<Arguments>, item: Item) -> TokenS
                 #body
             }
         }
+        #types
     }
 }
 
@@ -108,7 +133,11 @@ pub(crate) fn namespace_methods(arguments: syn::Result<Arguments>, item: Item) -
     check_together(&methods, &mut errors);
     let arguments = errors.keep(arguments);
     for extra in arguments.iter().flat_map(|arguments| &arguments.traits) {
-        errors.add(extra, "unknown argument: this takes `crate = path`");
+        errors.add(extra, "unknown argument: this takes `typescript` and `crate = path`");
+    }
+    let is_typed = arguments.as_ref().is_none_or(|arguments| arguments.typescript);
+    if !is_typed {
+        typescript::check_not_told(&methods, "#[namespace_methods(typescript)]", &mut errors);
     }
     let krate = krate_path(arguments.as_ref(), &mut errors);
     let events = Events {
@@ -120,9 +149,14 @@ pub(crate) fn namespace_methods(arguments: syn::Result<Arguments>, item: Item) -
     .expand(&mut errors);
     share(&mut item);
     if let Some(krate) = krate {
+        let types = is_typed.then(|| typescript::describe(&krate, &methods, &mut errors));
         // The mistakes have been named; what follows from them need not be.
-        let methods = if errors.is_empty() { &*methods } else { &[] };
+        let is_right = errors.is_empty();
+        let methods = if is_right { &*methods } else { &[] };
         item.items.push(hidden_registration(&item, methods, &krate));
+        if let Some(types) = types.filter(|_| is_right) {
+            item.items.push(hidden_types(&types, &krate));
+        }
     }
     let errors = errors.into_tokens();
     quote!(#errors #item #events)
@@ -210,6 +244,21 @@ fn hidden_registration(item: &ItemTrait, methods: &[Method], krate: &syn::Path) 
             Self: #krate::Controller,
         {
             #registrations
+        }
+    }
+}
+
+/// The trait's function that `#[namespace(typescript, Trait)]` calls.
+fn hidden_types(types: &TokenStream, krate: &syn::Path) -> TraitItem {
+    parse_quote! {
+        #[doc(hidden)]
+        #[allow(clippy::all, clippy::pedantic, unused_imports, unused_mut, unused_variables)]
+        fn __typescript_of_namespace_methods(events: &mut #krate::typescript::Described)
+        where
+            Self: #krate::Controller,
+        {
+            use #krate::typescript::probe::Otherwise as _;
+            #types
         }
     }
 }

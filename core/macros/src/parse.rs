@@ -1,8 +1,13 @@
 //! Methods: what their attributes make of them, and whether their signatures suit that.
 
-use syn::{Attribute, FnArg, Ident, LitStr, Meta, ReceiverKind, ReturnType, Signature, Type, ext::IdentExt as _};
+use syn::{Attribute, FnArg, Ident, Meta, Pat, ReceiverKind, ReturnType, Signature, Type, ext::IdentExt as _};
 
-use crate::{errors::Errors, events};
+use crate::{
+    errors::Errors,
+    event_attribute::{EventAttribute, docs},
+    events,
+    typescript::argument_names,
+};
 
 /// As many as a handler may have.
 const MAX_PARAMETERS: usize = 8;
@@ -53,7 +58,7 @@ impl Role {
     }
 
     /// Whether it is a handler of an event that a trait may have, too.
-    fn is_event(self) -> bool {
+    pub(crate) fn is_event(self) -> bool {
         matches!(self, Self::Event | Self::Message | Self::Json)
     }
 
@@ -78,6 +83,12 @@ pub(crate) struct Method {
     /// The types of its parameters, without `self`.
     pub(crate) parameters: Vec<Type>,
     pub(crate) output: ReturnType,
+    /// What its documentation says, line by line.
+    pub(crate) docs: Vec<String>,
+    /// What its patterns call the arguments.
+    pub(crate) argument_names: Vec<String>,
+    /// What its attribute says besides the name.
+    pub(crate) told: EventAttribute,
 }
 
 impl Method {
@@ -97,7 +108,7 @@ impl Method {
             };
             errors.add(second, message);
         }
-        let name = errors.keep(name(role, &attribute)).flatten();
+        let mut told = errors.keep(told(role, &attribute)).unwrap_or_default();
         check(role, signature, errors);
         let cfgs = cfgs(attributes);
         if let (Some(cfg), Role::Connect | Role::Message | Role::Json) = (cfgs.first(), role) {
@@ -110,13 +121,16 @@ impl Method {
             role,
             ident: signature.ident.clone(),
             names: match role {
-                Role::Event => events::names(name, &signature.ident, errors),
+                Role::Event => events::names(told.name.take(), &signature.ident, errors),
                 Role::Message | Role::Json => vec!["message".to_owned()],
                 _ => Vec::new(),
             },
             cfgs,
             parameters: parameters(signature).map(Type::clone).collect(),
             output: signature.output.clone(),
+            docs: docs(attributes),
+            argument_names: patterns_of_arguments(signature).flat_map(argument_names).collect(),
+            told,
         })
     }
 
@@ -132,12 +146,12 @@ pub(crate) fn cfgs(attributes: &[Attribute]) -> Vec<Attribute> {
     cfgs.cloned().collect()
 }
 
-/// The name of the event, where the attribute has one.
-fn name(role: Role, attribute: &Attribute) -> syn::Result<Option<LitStr>> {
+/// What stands in the attribute's parentheses.
+fn told(role: Role, attribute: &Attribute) -> syn::Result<EventAttribute> {
     match (&attribute.meta, role) {
-        (Meta::Path(_), _) => Ok(None),
-        (_, Role::Event) => attribute.parse_args().map(Some).map_err(|_| {
-            let message = "only the event's name can stand here: `#[event(\"its name\")]`";
+        (Meta::Path(_), _) => Ok(EventAttribute::default()),
+        (_, Role::Event) => attribute.parse_args().map_err(|_| {
+            let message = "only the event's name, `args = T` and `ack = T` can stand here: `#[event(\"its name\")]`";
             syn::Error::new_spanned(attribute, message)
         }),
         _ => {
@@ -150,6 +164,17 @@ fn name(role: Role, attribute: &Attribute) -> syn::Result<Option<LitStr>> {
 fn parameters(signature: &Signature) -> impl Iterator<Item = &Type> {
     signature.inputs.iter().filter_map(|input| match input {
         FnArg::Typed(parameter) => Some(&*parameter.ty),
+        FnArg::Receiver(_) => None,
+    })
+}
+
+/// The patterns that take an event's arguments apart: `Data(…)`.
+fn patterns_of_arguments(signature: &Signature) -> impl Iterator<Item = &Pat> {
+    signature.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(parameter) => match &*parameter.pat {
+            pattern @ Pat::TupleStruct(data) if data.path.segments.last()?.ident == "Data" => Some(pattern),
+            _ => None,
+        },
         FnArg::Receiver(_) => None,
     })
 }

@@ -395,7 +395,7 @@ impl Error for ArgsError {
     }
 }
 
-mod private {
+pub(super) mod private {
     /// Seals [`super::EmitArgs`].
     pub trait Emit {}
     /// Seals [`super::FromArgs`].

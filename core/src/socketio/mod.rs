@@ -17,6 +17,7 @@ pub(crate) mod controller;
 pub(crate) mod directory;
 pub(crate) mod dispatch;
 pub(crate) mod dynamic;
+pub(crate) mod emit_event;
 pub(crate) mod emitter;
 pub(crate) mod extract;
 pub(crate) mod frames;

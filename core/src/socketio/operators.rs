@@ -21,6 +21,25 @@ macro_rules! broadcast_operators {
             self.broadcast().emit(event, args)
         }
 
+        #[doc = concat!("Sends an event that is a value to every socket of ", $nsp, ".")]
+        ///
+        /// # Errors
+        /// As [`Broadcast::emit`](crate::Broadcast::emit).
+        ///
+        /// ```
+        /// use tower_socketio::{EmitEvent, SocketIo};
+        ///
+        /// #[derive(EmitEvent)]
+        /// struct Restarting;
+        ///
+        /// let io = SocketIo::builder().build();
+        #[doc = concat!("io", $of, ".emit_event(Restarting)?;")]
+        /// # Ok::<(), tower_socketio::EncodeError>(())
+        /// ```
+        pub fn emit_event(&self, event: impl crate::EmitEvent) -> Result<(), crate::EncodeError> {
+            self.broadcast().emit_event(event)
+        }
+
         #[doc = concat!("Sends a `message` to every socket of ", $nsp, ", as [`Socket::send`](crate::Socket::send).")]
         ///
         /// # Errors
