@@ -301,6 +301,19 @@ fn methods_of_traits_are_events_too_and_messages_of_two_kinds_are_either() {
     );
 }
 
+/// `tests/clients/typescript.test.mjs` uses it as clients do.
+#[test]
+fn the_file_that_is_tried_with_the_compiler_is_up_to_date() {
+    let events = Events::new()
+        .receives::<Chat>()
+        .receives::<Mixed>()
+        .emits::<ServerToClient>();
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/typescript");
+    fs::create_dir_all(directory).unwrap();
+    let is_changed = events.write(format!("{directory}/events.d.ts")).unwrap();
+    assert!(!is_changed, "the file has been written anew: look at it");
+}
+
 #[test]
 fn an_event_that_is_described_twice_is_there_once() {
     let text = Events::new().emits::<Said>().emits::<Said>().text().unwrap();

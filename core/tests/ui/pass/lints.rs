@@ -16,11 +16,12 @@ mod chat {
     //! A namespace with a private and a public part.
 
     use super::io::{
-        self, Ack, Acl, Data, EventError, EventName, Failure, Handshake, Socket, namespace, namespace_methods,
+        self, Ack, Acl, Data, EmitEvent, EventError, EventName, Failure, Handshake, Socket, namespace,
+        namespace_methods,
     };
 
     /// Counts.
-    #[namespace_methods(crate = io)]
+    #[namespace_methods(typescript, crate = io)]
     pub(super) trait Counting {
         /// The count.
         fn count(&self) -> usize;
@@ -33,6 +34,25 @@ mod chat {
         #[event]
         async fn r#type(&self, data: Data<String>) -> Ack<String>;
     }
+
+    /// Documented.
+    #[derive(Debug, EmitEvent)]
+    #[event(typescript, rename_all = "kebab-case", crate = super::io)]
+    pub(super) enum Said {
+        /// By a person.
+        Text(String),
+        Moved { r#type: u8, x: f32 },
+        #[cfg(any())]
+        Absent(Absent),
+        #[cfg(not(any()))]
+        Absent,
+    }
+
+    #[derive(Debug, EmitEvent)]
+    #[event(typescript, "pair of", crate = super::io)]
+    pub(super) struct Pair<'a, T>(pub(super) &'a str, pub(super) T)
+    where
+        T: serde::Serialize + ts_rs::TS + 'static;
 
     #[derive(Debug, Default)]
     pub(super) struct Chat;
@@ -47,7 +67,7 @@ mod chat {
         }
     }
 
-    #[namespace(Counting, crate = super::io)]
+    #[namespace(typescript, Counting, crate = super::io)]
     impl Chat {
         const LIMIT: usize = 8;
 
@@ -100,5 +120,12 @@ mod chat {
 }
 
 fn main() {
-    io::SocketIo::builder().build().of("/").serve::<chat::Chat>();
+    let io = io::SocketIo::builder().build();
+    io.of("/").serve::<chat::Chat>();
+    let _ = io.emit_event(chat::Said::Text(String::new()));
+    let _ = io.emit_event(chat::Said::Moved { r#type: 1, x: 0.5 });
+    let _ = io.emit_event(chat::Said::Absent);
+    let _ = io.emit_event(chat::Pair("a", 1));
+    let events = io::typescript::Events::new().receives::<chat::Chat>().emits::<chat::Said>();
+    events.emits::<chat::Pair<'_, u8>>().text().unwrap();
 }
