@@ -33,6 +33,7 @@ pub mod __private {
     pub use crate::socketio::controller::{
         Connected, MadeByDefault, answer, in_connect, in_disconnect, in_event, keep, keep_or_make, text_or_json,
     };
+    pub use crate::socketio::emit_event::argument;
     pub use {bytes::Bytes, serde};
 }
 
@@ -65,7 +66,7 @@ pub use self::{
         client::Client,
         controller::{Controller, This},
         dynamic::{NamespaceRequest, Param},
-        emit_event::EmitEvent,
+        emit_event::{EmitEvent, EmitEventWithAck},
         emitter::Emitter,
         extract::{
             Auth, ConnectContext, Context, Data, DisconnectContext, EventContext, EventName, Extension, Extract,

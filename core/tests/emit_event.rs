@@ -3,9 +3,9 @@
 mod kit;
 
 use bytes::Bytes;
-use kit::{Ws, idle};
+use kit::{Log, Ws, idle, secs};
 use serde::Serialize;
-use tower_socketio::{EmitEvent, EncodeError, Socket, SocketIo};
+use tower_socketio::{Args, EmitEvent, EncodeError, EventError, Socket, SocketIo};
 
 #[derive(Debug, Serialize)]
 struct Message {
@@ -121,6 +121,52 @@ async fn whatever_emits_takes_values() {
         [&[r#"42["userLeft"]"#, r#"42["restarting"]"#], &to_all[..]].concat()
     );
     assert_eq!(other.texts().await, [&[r#"42["cleared"]"#], &to_all[..]].concat());
+}
+
+#[derive(EmitEvent)]
+#[event(ack = Args<(String, u8)>)]
+struct AskName(u8);
+
+#[tokio::test(start_paused = true)]
+async fn a_value_that_knows_its_answer_asks_for_it() {
+    let io = SocketIo::builder().build();
+    let log = Log::default();
+    let of_handler = log.clone();
+    io.of("/").on("go", move |socket: Socket| {
+        let log = of_handler.clone();
+        async move {
+            log.add(format!("{:?}", socket.emit_event_with_ack(AskName(1)).await?));
+            log.add(format!(
+                "{:?}",
+                socket.timeout(secs(1)).emit_event_with_ack(&AskName(2)).await
+            ));
+            Ok::<_, EventError>(())
+        }
+    });
+    let mut ws = Ws::join(&io, "/").await;
+    ws.send(r#"42["go"]"#).await;
+    assert_eq!(ws.text().await, r#"420["ask_name",1]"#);
+    ws.send(r#"430["ada",7]"#).await;
+    assert_eq!(ws.text().await, r#"421["ask_name",2]"#);
+    ws.quiet(secs(2)).await;
+    assert_eq!(log.take(), [r#"Args(("ada", 7))"#, "Err(Timeout)"]);
+
+    let answers = io.emit_event_with_ack(AskName(3)).unwrap();
+    assert_eq!(ws.text().await, r#"422["ask_name",3]"#);
+    ws.send(r#"432["ben",8]"#).await;
+    let answers = answers.collect_all().await.answers;
+    assert_eq!(
+        answers.into_iter().map(|(_, answer)| answer).collect::<Vec<_>>(),
+        [Args(("ben".to_owned(), 8))]
+    );
+    let [remote] = &io.fetch_sockets().await[..] else {
+        panic!("one socket");
+    };
+    let (answer, ()) = tokio::join!(remote.emit_event_with_ack(AskName(4)), async {
+        assert_eq!(ws.text().await, r#"423["ask_name",4]"#);
+        ws.send(r#"433["cleo",9]"#).await;
+    });
+    assert_eq!(answer.unwrap(), Args(("cleo".to_owned(), 9)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -229,6 +229,19 @@ enum ServerToClient {
     Who(Sid),
 }
 
+/// Asks a person.
+#[derive(EmitEvent)]
+#[event("confirm", typescript, ack = bool)]
+struct Confirm(String);
+
+#[derive(EmitEvent)]
+#[event(typescript, ack = Args<(String, Bytes)>)]
+struct GetFile;
+
+#[derive(EmitEvent)]
+#[event(typescript, ack = Args<()>)]
+struct Flush;
+
 #[derive(Serialize, EmitEvent, TS)]
 #[event(typescript)]
 struct UserTyping<'a> {
@@ -262,6 +275,22 @@ fn each_variant_and_struct_is_an_event() {
         emitted::<Borrowed<'_>>(),
         ["borrowed: (arg1: string, arg2: { [key in string]: number }) => void;"]
     );
+}
+
+#[test]
+fn what_the_server_asks_has_the_answer_that_the_client_gives() {
+    assert_eq!(
+        emitted::<Confirm>(),
+        [
+            "/** Asks a person. */",
+            "confirm: (data: string, ack: (answer: boolean) => void) => void;"
+        ]
+    );
+    assert_eq!(
+        emitted::<GetFile>(),
+        ["get_file: (ack: (...answer: [string, ArrayBuffer | ArrayBufferView]) => void) => void;"]
+    );
+    assert_eq!(emitted::<Flush>(), ["flush: (ack: () => void) => void;"]);
 }
 
 #[namespace_methods(typescript)]
@@ -307,7 +336,10 @@ fn the_file_that_is_tried_with_the_compiler_is_up_to_date() {
     let events = Events::new()
         .receives::<Chat>()
         .receives::<Mixed>()
-        .emits::<ServerToClient>();
+        .emits::<ServerToClient>()
+        .emits::<Confirm>()
+        .emits::<GetFile>()
+        .emits::<Flush>();
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/typescript");
     fs::create_dir_all(directory).unwrap();
     let is_changed = events.write(format!("{directory}/events.d.ts")).unwrap();

@@ -3,10 +3,9 @@
 use proc_macro2::{Group, Ident, Spacing, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{
-    Attribute, Data, DeriveInput, Field, Fields, GenericParam, Generics, LitStr, Path, Token,
+    Attribute, Data, DeriveInput, Field, Fields, GenericParam, Generics, LitStr, Path, Token, Type,
     ext::IdentExt as _,
     parse::{Parse, ParseStream},
-    spanned::Spanned as _,
 };
 
 use crate::{
@@ -15,6 +14,7 @@ use crate::{
     events::{is_reserved, reserved},
     krate,
     parse::{cfgs, plain},
+    typescript::span_at,
     words::Case,
 };
 
@@ -26,6 +26,8 @@ const MAX_ARGUMENTS: usize = 8;
 struct Attributes {
     name: Option<LitStr>,
     rename_all: Option<Case>,
+    /// What its client answers.
+    ack: Option<Type>,
     is_typed: bool,
     krate: Option<Path>,
 }
@@ -40,6 +42,8 @@ struct Event<'a> {
     cfgs: Vec<Attribute>,
     /// The type itself is the argument: a struct that has named fields.
     is_argument: bool,
+    ident: &'a Ident,
+    ack: Option<&'a Type>,
 }
 
 pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
@@ -61,6 +65,14 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
     let types = attributes.is_typed.then(|| types(input, &events, &krate));
     let ident = &input.ident;
     let (generics, ty_generics, where_clause) = input.generics.split_for_impl();
+    let ack = attributes.ack.as_ref().map(|ack| {
+        quote! {
+            #[automatically_derived]
+            impl #generics #krate::EmitEventWithAck for #ident #ty_generics #where_clause {
+                type Ack = #ack;
+            }
+        }
+    });
     quote! {
         #[automatically_derived]
         #[allow(clippy::all, clippy::pedantic, unused_variables, non_snake_case)]
@@ -77,11 +89,12 @@ pub(crate) fn derive(input: &DeriveInput) -> TokenStream {
                 match self { #(#arms)* }
             }
         }
+        #ack
         #types
     }
 }
 
-fn events<'a>(input: &'a DeriveInput, attributes: &Attributes, errors: &mut Errors) -> Vec<Event<'a>> {
+fn events<'a>(input: &'a DeriveInput, attributes: &'a Attributes, errors: &mut Errors) -> Vec<Event<'a>> {
     let case = attributes.rename_all.unwrap_or_default();
     let events: Vec<_> = match &input.data {
         Data::Struct(data) => {
@@ -93,6 +106,8 @@ fn events<'a>(input: &'a DeriveInput, attributes: &Attributes, errors: &mut Erro
                 docs: docs(&input.attrs),
                 cfgs: Vec::new(),
                 is_argument: matches!(data.fields, Fields::Named(_)),
+                ident: &input.ident,
+                ack: attributes.ack.as_ref(),
             }]
         }
         Data::Enum(data) => {
@@ -101,6 +116,9 @@ fn events<'a>(input: &'a DeriveInput, attributes: &Attributes, errors: &mut Erro
                     name,
                     "an enum has a name for each variant: write this above one of them",
                 );
+            }
+            if let Some(ack) = &attributes.ack {
+                errors.add(ack, "an event that is answered is a struct, whose answer has one type");
             }
             let event = |variant: &'a syn::Variant| {
                 let given = Attributes::of_variant(variant, errors);
@@ -112,6 +130,8 @@ fn events<'a>(input: &'a DeriveInput, attributes: &Attributes, errors: &mut Erro
                     docs: docs(&variant.attrs),
                     cfgs: cfgs(&variant.attrs),
                     is_argument: false,
+                    ident,
+                    ack: None,
                 }
             };
             data.variants.iter().map(event).collect()
@@ -176,17 +196,19 @@ impl Event<'_> {
     fn write(&self, krate: &Path) -> TokenStream {
         let (cfgs, path) = (&self.cfgs, &self.path);
         if self.is_argument {
-            // At the type's name, where it is an error that it is not `Serialize`.
-            return quote!(_ => #krate::EmitArgs::write(self, out, attachments),);
+            let argument = checked(krate, "self", self.ident);
+            return quote!(_ => #krate::EmitArgs::write(&#argument, out, attachments),);
         }
         let members = self.fields.members().collect::<Vec<_>>();
         let bound: Vec<_> = (0..members.len()).map(|index| format_ident!("field_{index}")).collect();
+        let bound_fields = bound.iter().zip(self.fields);
+        let checked: Vec<_> = bound_fields
+            .map(|(name, field)| checked(krate, &name.to_string(), &field.ty))
+            .collect();
         let args = if self.is_object() {
-            object(self.fields, &bound, krate)
+            object(self.fields, &checked, krate)
         } else {
-            let spans = self.fields.iter().map(|field| field.ty.span());
-            let bound = bound.iter().zip(spans).map(|(name, span)| quote_spanned!(span=> #name));
-            quote!(#krate::Args((#(#bound,)*)))
+            quote!(#krate::Args((#(#checked,)*)))
         };
         quote! {
             #(#cfgs)*
@@ -197,18 +219,19 @@ impl Event<'_> {
     /// The statements that tell TypeScript of it.
     fn describe(&self, krate: &Path) -> TokenStream {
         let Self { name, docs, cfgs, .. } = self;
+        let ack = self.ack.map(|ty| quote_spanned!(span_at(ty)=> event.ack::<#ty>();));
         let statements = if self.is_argument {
             quote!(event.argument::<Self>();)
         } else if self.is_object() {
             let fields = self.fields.iter().map(|field| {
                 let (name, ty) = (field_name(field), without_lifetimes(&field.ty));
-                quote_spanned!(field.ty.span()=> (#name, #krate::typescript::field::<#ty>),)
+                quote_spanned!(span_at(&field.ty)=> (#name, #krate::typescript::field::<#ty>),)
             });
             quote!(event.object(&[#(#fields)*]);)
         } else {
             let types = self.fields.iter().map(|field| {
                 let ty = without_lifetimes(&field.ty);
-                quote_spanned!(field.ty.span()=> event.argument::<#ty>();)
+                quote_spanned!(span_at(&field.ty)=> event.argument::<#ty>();)
             });
             quote!(#(#types)*)
         };
@@ -217,13 +240,21 @@ impl Event<'_> {
             {
                 let mut event = events.event(#name, &[#(#docs),*], &[]);
                 #statements
+                #ack
             }
         }
     }
 }
 
+/// The variable as an argument, which is an error at these tokens if it is none.
+fn checked(krate: &Path, variable: &str, at: &impl ToTokens) -> TokenStream {
+    let span = span_at(at);
+    let variable = Ident::new(variable, span);
+    quote_spanned!(span=> #krate::__private::argument(#variable))
+}
+
 /// One value of the fields: an object.
-fn object(fields: &Fields, bound: &[Ident], krate: &Path) -> TokenStream {
+fn object(fields: &Fields, values: &[TokenStream], krate: &Path) -> TokenStream {
     let names: Vec<_> = fields.iter().map(field_name).collect();
     let types: Vec<_> = (0..names.len()).map(|index| format_ident!("Field{index}")).collect();
     let (count, numbers) = (names.len(), (0..names.len()).map(syn::Index::from));
@@ -243,7 +274,7 @@ fn object(fields: &Fields, bound: &[Ident], krate: &Path) -> TokenStream {
                 }
             }
 
-            Object(#(#bound),*)
+            Object(#(#values),*)
         }
     }
 }
@@ -309,13 +340,17 @@ impl Parse for Attributes {
                         input.parse::<Token![=]>()?;
                         this.rename_all = Some(Case::parse(&input.parse()?)?);
                     }
+                    "ack" => {
+                        input.parse::<Token![=]>()?;
+                        this.ack = Some(input.parse()?);
+                    }
                     "crate" => {
                         input.parse::<Token![=]>()?;
                         this.krate = Some(input.parse()?);
                     }
                     _ => {
                         let message = "unknown argument: this takes the event's name, `rename_all = \"…\"`, \
-                                       `typescript`, and `crate = path`";
+                                       `ack = T`, `typescript`, and `crate = path`";
                         return Err(syn::Error::new(key.span(), message));
                     }
                 }
@@ -343,18 +378,13 @@ impl Attributes {
 
     /// A variant has a name, and nothing else.
     fn of_variant(variant: &syn::Variant, errors: &mut Errors) -> Option<LitStr> {
-        let Self {
-            name,
-            rename_all,
-            is_typed,
-            krate,
-        } = Self::of(&variant.attrs, errors);
-        if rename_all.is_some() || is_typed || krate.is_some() {
+        let this = Self::of(&variant.attrs, errors);
+        if this.rename_all.is_some() || this.ack.is_some() || this.is_typed || this.krate.is_some() {
             errors.add(
                 variant,
                 "`#[event]` above a variant takes its name alone: the rest stands above the enum",
             );
         }
-        name
+        this.name
     }
 }

@@ -94,7 +94,6 @@ pub(crate) fn namespace(arguments: syn::Result<Arguments>, item: Item) -> TokenS
                 #[allow(clippy::all, clippy::pedantic, unused_imports, unused_mut, unused_variables)]
                 impl #generics #krate::typescript::Receives for #self_ty #where_clause {
                     fn describe(events: &mut #krate::typescript::Described) {
-                        use #krate::typescript::probe::Otherwise as _;
                         #types
                         #(#types_of_traits)*
                     }
@@ -257,7 +256,6 @@ fn hidden_types(types: &TokenStream, krate: &syn::Path) -> TraitItem {
         where
             Self: #krate::Controller,
         {
-            use #krate::typescript::probe::Otherwise as _;
             #types
         }
     }

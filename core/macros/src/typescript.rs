@@ -1,7 +1,7 @@
 //! What tells `tower_socketio::typescript` of the events that methods handle.
 
-use proc_macro2::TokenStream;
-use quote::{quote, quote_spanned};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::{Pat, Path, ReturnType, Type, spanned::Spanned as _};
 
 use crate::{
@@ -12,11 +12,15 @@ use crate::{
 /// The statements that describe the events of these methods to `events`.
 pub(crate) fn describe(krate: &Path, methods: &[Method], errors: &mut Errors) -> TokenStream {
     let methods = methods.iter().filter(|method| method.role.is_event());
-    let statements = methods.map(|method| event(krate, method, errors));
-    statements.collect()
+    let statements: TokenStream = methods.map(|method| event(method, errors)).collect();
+    // By a short name, so that what is wrong with a type is an error there, and at no path before it.
+    quote! {
+        use #krate::typescript::probe::{Otherwise as _, Probe as __Probe};
+        #statements
+    }
 }
 
-fn event(krate: &Path, method: &Method, errors: &mut Errors) -> TokenStream {
+fn event(method: &Method, errors: &mut Errors) -> TokenStream {
     let (cfgs, docs, names) = (&method.cfgs, &method.docs, &method.argument_names);
     // A method takes two spellings of its name; the first is its own.
     let Some(name) = method.names.first() else {
@@ -26,12 +30,12 @@ fn event(krate: &Path, method: &Method, errors: &mut Errors) -> TokenStream {
         .told
         .args
         .as_ref()
-        .map(|ty| quote_spanned!(ty.span()=> event.args::<#ty>();));
+        .map(|ty| quote_spanned!(span_at(ty)=> event.args::<#ty>();));
     let answer = answer(method, errors);
     let parameters = method
         .parameters
         .iter()
-        .map(|ty| quote_spanned!(ty.span()=> #krate::typescript::probe::Probe::<#ty>::default().describe(&mut event);));
+        .map(|ty| quote_spanned!(span_at(ty)=> __Probe::<#ty>::default().describe(&mut event);));
     quote! {
         #(#cfgs)*
         {
@@ -45,7 +49,7 @@ fn event(krate: &Path, method: &Method, errors: &mut Errors) -> TokenStream {
 
 fn answer(method: &Method, errors: &mut Errors) -> Option<TokenStream> {
     if let Some(ty) = &method.told.ack {
-        return Some(quote_spanned!(ty.span()=> event.ack::<#ty>();));
+        return Some(quote_spanned!(span_at(ty)=> event.ack::<#ty>();));
     }
     match &method.output {
         ReturnType::Default => None,
@@ -56,8 +60,13 @@ fn answer(method: &Method, errors: &mut Errors) -> Option<TokenStream> {
             );
             None
         }
-        ReturnType::Type(_, ty) => Some(quote_spanned!(ty.span()=> event.returns::<#ty>();)),
+        ReturnType::Type(_, ty) => Some(quote_spanned!(span_at(ty)=> event.returns::<#ty>();)),
     }
+}
+
+/// Where mistakes at these tokens are named, for code that knows the variables of the macro.
+pub(crate) fn span_at(tokens: &impl ToTokens) -> Span {
+    Span::call_site().located_at(tokens.span())
 }
 
 /// What is for TypeScript alone.

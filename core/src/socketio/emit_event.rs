@@ -1,9 +1,12 @@
 //! Emitting by value: an event that knows its name and its arguments.
 
 use bytes::Bytes;
+use serde::Serialize;
 
 use super::{
-    args::{EmitArgs, EncodeError, private},
+    ack::AckFuture,
+    acks::AckStream,
+    args::{EmitArgs, EncodeError, FromArgs, private},
     broadcast::Broadcast,
     emitter::Emitter,
     remote_socket::RemoteSocket,
@@ -63,6 +66,39 @@ impl<E: EmitEvent + ?Sized> EmitEvent for &E {
     }
 }
 
+/// An event that the client answers: [`#[derive(EmitEvent)]`](macro@crate::EmitEvent) on a struct with
+/// `#[event(ack = T)]`.
+///
+/// ```
+/// use tower_socketio::{AckError, EmitEvent, Socket};
+///
+/// #[derive(EmitEvent)]
+/// #[event(ack = bool)]
+/// struct Confirm(&'static str);
+///
+/// async fn is_sure(socket: &Socket) -> Result<bool, AckError> {
+///     socket.emit_event_with_ack(Confirm("Are you sure?")).await
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event with an answer",
+    label = "no answer",
+    note = "write `#[derive(EmitEvent)]` and `#[event(ack = T)]` above a struct"
+)]
+pub trait EmitEventWithAck: EmitEvent {
+    /// What the client answers.
+    type Ack: FromArgs;
+}
+
+impl<E: EmitEventWithAck + ?Sized> EmitEventWithAck for &E {
+    type Ack = E::Ack;
+}
+
+/// One argument, if it is one.
+pub fn argument(value: &impl Serialize) -> impl Serialize {
+    value
+}
+
 /// The arguments of an event.
 struct ArgsOf<'a, E>(&'a E);
 
@@ -91,6 +127,25 @@ impl Socket {
     pub fn emit_event(&self, event: impl EmitEvent) -> Result<(), EncodeError> {
         self.emit(event.event_name(), ArgsOf(&event))
     }
+
+    /// As [`emit_with_ack`](Self::emit_with_ack), of an event that is a value and knows its answer.
+    ///
+    /// ```
+    /// use tower_socketio::{EmitEvent, EventError, SocketIo, Socket};
+    ///
+    /// #[derive(EmitEvent)]
+    /// #[event(ack = String)]
+    /// struct AskName;
+    ///
+    /// let io = SocketIo::builder().build();
+    /// io.of("/").on("hi", async |socket: Socket| {
+    ///     println!("{}", socket.emit_event_with_ack(AskName).await?);
+    ///     Ok::<_, EventError>(())
+    /// });
+    /// ```
+    pub fn emit_event_with_ack<E: EmitEventWithAck>(&self, event: E) -> AckFuture<E::Ack> {
+        self.emit_with_ack(event.event_name(), ArgsOf(&event))
+    }
 }
 
 impl Emitter<'_> {
@@ -108,6 +163,25 @@ impl Emitter<'_> {
     /// ```
     pub fn emit_event(self, event: impl EmitEvent) -> Result<(), EncodeError> {
         self.emit(event.event_name(), ArgsOf(&event))
+    }
+
+    /// As [`Socket::emit_event_with_ack`]. Never volatile, since an answer is waited for.
+    ///
+    /// # Panics
+    /// With a timeout, outside of a tokio runtime with timers.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tower_socketio::{AckError, EmitEvent, Socket};
+    /// # #[derive(EmitEvent)]
+    /// # #[event(ack = String)]
+    /// # struct AskName;
+    /// async fn ask(socket: &Socket) -> Result<String, AckError> {
+    ///     socket.timeout(Duration::from_secs(5)).emit_event_with_ack(AskName).await
+    /// }
+    /// ```
+    pub fn emit_event_with_ack<E: EmitEventWithAck>(self, event: E) -> AckFuture<E::Ack> {
+        self.emit_with_ack(event.event_name(), ArgsOf(&event))
     }
 }
 
@@ -130,6 +204,32 @@ impl Broadcast {
     pub fn emit_event(&self, event: impl EmitEvent) -> Result<(), EncodeError> {
         self.emit(event.event_name(), ArgsOf(&event))
     }
+
+    /// As [`emit_with_ack`](Self::emit_with_ack), of an event that is a value and knows its answer.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Panics
+    /// As there.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_socketio::{EmitEvent, EncodeError, SocketIo};
+    ///
+    /// #[derive(EmitEvent)]
+    /// #[event(ack = bool)]
+    /// struct Poll(&'static str);
+    ///
+    /// # async fn ask(io: &SocketIo) -> Result<(), EncodeError> {
+    /// let votes = io.to("voters").timeout(Duration::from_secs(10)).emit_event_with_ack(Poll("tea?"))?;
+    /// println!("{} answers", votes.collect_all().await.answers.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn emit_event_with_ack<E: EmitEventWithAck>(&self, event: E) -> Result<AckStream<E::Ack>, EncodeError> {
+        self.emit_with_ack(event.event_name(), ArgsOf(&event))
+    }
 }
 
 impl RemoteSocket {
@@ -150,5 +250,25 @@ impl RemoteSocket {
     /// ```
     pub fn emit_event(&self, event: impl EmitEvent) -> Result<(), EncodeError> {
         self.emit(event.event_name(), ArgsOf(&event))
+    }
+
+    /// As [`emit_with_ack`](Self::emit_with_ack), of an event that is a value and knows its answer.
+    ///
+    /// # Panics
+    /// As there.
+    ///
+    /// ```
+    /// use tower_socketio::{AckError, EmitEvent, RemoteSocket};
+    ///
+    /// #[derive(EmitEvent)]
+    /// #[event(ack = String)]
+    /// struct AskName;
+    ///
+    /// async fn ask(socket: &RemoteSocket) -> Result<String, AckError> {
+    ///     socket.emit_event_with_ack(AskName).await
+    /// }
+    /// ```
+    pub fn emit_event_with_ack<E: EmitEventWithAck>(&self, event: E) -> AckFuture<E::Ack> {
+        self.emit_with_ack(event.event_name(), ArgsOf(&event))
     }
 }

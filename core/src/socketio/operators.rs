@@ -40,6 +40,31 @@ macro_rules! broadcast_operators {
             self.broadcast().emit_event(event)
         }
 
+        #[doc = concat!("Asks every socket of ", $nsp, ", by an event that is a value and knows its answer.")]
+        ///
+        /// # Errors
+        /// As [`Broadcast::emit_with_ack`](crate::Broadcast::emit_with_ack).
+        ///
+        /// ```
+        /// use tower_socketio::{EmitEvent, EncodeError, SocketIo};
+        ///
+        /// #[derive(EmitEvent)]
+        /// #[event(ack = String)]
+        /// struct AskName;
+        ///
+        /// # async fn ask(io: &SocketIo) -> Result<(), EncodeError> {
+        #[doc = concat!("let names = io", $of, ".emit_event_with_ack(AskName)?.collect_all().await;")]
+        /// println!("{} are here", names.answers.len());
+        /// # Ok(())
+        /// # }
+        /// ```
+        pub fn emit_event_with_ack<E: crate::EmitEventWithAck>(
+            &self,
+            event: E,
+        ) -> Result<crate::AckStream<E::Ack>, crate::EncodeError> {
+            self.broadcast().emit_event_with_ack(event)
+        }
+
         #[doc = concat!("Sends a `message` to every socket of ", $nsp, ", as [`Socket::send`](crate::Socket::send).")]
         ///
         /// # Errors

@@ -42,6 +42,10 @@ export interface ServerToClientEvents {
   "room:closed": (arg1: Array<number>, arg2: JsonValue) => void;
   image: (data: ArrayBuffer) => void;
   who: (data: string) => void;
+  /** Asks a person. */
+  confirm: (data: string, ack: (answer: boolean) => void) => void;
+  get_file: (ack: (...answer: [string, ArrayBuffer | ArrayBufferView]) => void) => void;
+  flush: (ack: () => void) => void;
 }
 
 /** What an event is answered with where the server could not handle it. */

@@ -95,6 +95,14 @@ socket.on('room:closed', (bytes, json) => {
 });
 socket.once('image', (bytes) => same<typeof bytes, ArrayBuffer>(true));
 socket.off('who', (id) => same<typeof id, string>(true));
+socket.on('confirm', (question, ack) => {
+  same<typeof question, string>(true);
+  ack(question === '');
+  // @ts-expect-error
+  ack('yes');
+});
+socket.on('get_file', (ack) => ack('name', new Uint8Array([1])));
+socket.on('flush', (ack) => ack());
 socket.on('disconnect', (reason) => same<typeof reason, Socket.DisconnectReason>(true));
 // @ts-expect-error
 socket.on('say', () => {});

@@ -16,10 +16,10 @@ struct Chat;
 #[namespace(typescript)]
 impl Chat {
     #[event]
-    async fn login(&self, Data(login): Data<Login>) {}
+    async fn login(&self, Data(_login): Data<Login>) {}
 
     #[event]
-    async fn two(&self, Data(login): Data<Args<(u8, Login)>>) {}
+    async fn two(&self, Data(_login): Data<Args<(u8, Login)>>) {}
 
     #[event]
     async fn answer(&self) -> Result<Ack<Login>, EventError> {
@@ -27,7 +27,7 @@ impl Chat {
     }
 
     #[event(ack = Login)]
-    async fn later(&self, ack: AckSender) {}
+    async fn later(&self, _ack: AckSender) {}
 }
 
 #[derive(Default)]
@@ -47,7 +47,7 @@ struct Untyped;
 #[namespace]
 impl Untyped {
     #[event(ack = bool)]
-    async fn later(&self, ack: AckSender) {}
+    async fn later(&self, _ack: AckSender) {}
 
     #[event(answer = bool)]
     async fn unknown(&self) {}

@@ -54,6 +54,29 @@ mod chat {
     where
         T: serde::Serialize + ts_rs::TS + 'static;
 
+    macro_rules! of_a_macro {
+        ($event:ident, $chat:ident, $ty:ty) => {
+            #[derive(Debug, EmitEvent)]
+            #[event(typescript, crate = super::io)]
+            pub(super) enum $event {
+                Values($ty, u8),
+                Object { value: $ty, number: u8 },
+            }
+
+            #[derive(Debug, Default)]
+            pub(super) struct $chat;
+
+            #[namespace(typescript, crate = super::io)]
+            impl $chat {
+                #[event]
+                async fn say(&self, _: Data<$ty>) -> Ack<u8> {
+                    Ack(1)
+                }
+            }
+        };
+    }
+    of_a_macro!(OfMacro, ChatOfMacro, String);
+
     #[derive(Debug, Default)]
     pub(super) struct Chat;
 
@@ -126,6 +149,12 @@ fn main() {
     let _ = io.emit_event(chat::Said::Moved { r#type: 1, x: 0.5 });
     let _ = io.emit_event(chat::Said::Absent);
     let _ = io.emit_event(chat::Pair("a", 1));
+    let _ = io.emit_event(chat::OfMacro::Values(String::new(), 1));
+    let _ = io.emit_event(chat::OfMacro::Object {
+        value: String::new(),
+        number: 1,
+    });
     let events = io::typescript::Events::new().receives::<chat::Chat>().emits::<chat::Said>();
+    let events = events.receives::<chat::ChatOfMacro>().emits::<chat::OfMacro>();
     events.emits::<chat::Pair<'_, u8>>().text().unwrap();
 }
