@@ -66,6 +66,8 @@ struct Page<T> {
     next: Option<u32>,
 }
 
+type Search = Args<(Option<u8>, String, Option<u8>)>;
+
 #[derive(Default)]
 struct Chat;
 
@@ -87,7 +89,7 @@ impl Chat {
 
     /// May leave the last out.
     #[event]
-    async fn search(&self, Data(Args((_a, _b, _c))): Data<Args<(Option<u8>, String, Option<u8>)>>) {}
+    async fn search(&self, Data(Args((_a, _b, _c))): Data<Search>) {}
 
     #[event]
     async fn find(&self, Data(Args((_text, _limit))): Data<Args<(String, Option<u8>)>>) -> Ack<Page<Person>> {

@@ -134,6 +134,10 @@ impl TS for Sid {
     }
 }
 
+/// Writes the type of an object's field: [`field`].
+#[doc(hidden)]
+pub type FieldType = fn(&mut Types) -> String;
+
 /// How the type of an object's field is written.
 #[doc(hidden)]
 pub fn field<T: TS + 'static + ?Sized>(types: &mut Types) -> String {
@@ -280,6 +284,7 @@ impl Described {
     ) -> EventTypes<'_> {
         let Self { events, types, .. } = self;
         types.event = name;
+        let index = events.len();
         events.push(Event {
             name,
             docs,
@@ -287,7 +292,7 @@ impl Described {
             args: None,
             ack: None,
         });
-        let event = events.last_mut().expect("it has been pushed");
+        let event = &mut events[index];
         EventTypes {
             event,
             types,
@@ -337,7 +342,7 @@ impl EventTypes<'_> {
     }
 
     /// Its argument is an object with these fields.
-    pub fn object(&mut self, fields: &[(&str, fn(&mut Types) -> String)]) {
+    pub fn object(&mut self, fields: &[(&str, FieldType)]) {
         let fields = fields.iter().map(|(name, ty)| format!("{name}: {}", ty(self.types)));
         let object = format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "));
         self.event.args.get_or_insert_default().places.push(object);

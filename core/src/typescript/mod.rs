@@ -82,7 +82,7 @@ use std::{error, fmt, fs, io, path::Path};
 
 pub use self::describe::{Answer, Arguments};
 #[doc(hidden)]
-pub use self::describe::{Described, EventTypes, Shape, Types, field};
+pub use self::describe::{Described, EventTypes, FieldType, Shape, Types, field};
 
 /// What a client may emit: implemented by `#[namespace(typescript)]`.
 #[diagnostic::on_unimplemented(

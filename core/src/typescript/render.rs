@@ -248,19 +248,12 @@ fn docs(events: &[&Event]) -> String {
         [] => String::new(),
         [line] => format!("  /** {line} */\n"),
         lines => {
-            let lines: String = lines
-                .iter()
-                .map(|line| format!("   *{}\n", space_before(line)))
-                .collect();
-            format!("  /**\n{lines}   */\n")
+            let mut text = "  /**\n".to_owned();
+            for line in lines {
+                text.push_str(format!("   * {line}").trim_end());
+                text.push('\n');
+            }
+            text + "   */\n"
         }
-    }
-}
-
-fn space_before(line: &str) -> String {
-    if line.is_empty() {
-        String::new()
-    } else {
-        format!(" {line}")
     }
 }
