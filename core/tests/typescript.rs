@@ -425,7 +425,7 @@ fn what_cannot_be_told_is_an_error_that_says_what_to_do() {
         problems(Events::new().receives::<Asks>().emits::<Clashes>()),
         [
             "`typescript::Person` and `typescript::other::Person` are both called `Person`: say `#[ts(rename = \"…\")]` above one of them",
-            "`typescript::other::ErrorAck` is called `ErrorAck`, which the file has for itself: say `#[ts(rename = \"…\")]` above it",
+            "`typescript::other::ErrorAck` is called `ErrorAck`, which means something else in the file: say `#[ts(rename = \"…\")]` above it",
             "the event \"twice\" reads its arguments twice: take them by one `Data<Args<(…)>>`",
         ]
     );

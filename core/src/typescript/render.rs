@@ -11,6 +11,9 @@ const HEADER: &str = "\
 // const socket: Socket<ServerToClientEvents, ClientToServerEvents> = io();
 ";
 
+/// Names of TypeScript that generated types are made of.
+const BUILT_IN: [&str; 3] = ["Array", "ArrayBuffer", "ArrayBufferView"];
+
 const ERROR_ACK: &str = "\
 /** What an event is answered with where the server could not handle it. */
 export interface ErrorAck {
@@ -38,11 +41,12 @@ pub(super) fn file(received: &Described, emitted: &Described) -> Result<String, 
     let own = events
         .iter()
         .map(|(name, ..)| *name)
-        .chain(is_answered.then_some("ErrorAck"));
+        .chain(is_answered.then_some("ErrorAck"))
+        .chain(BUILT_IN);
     for name in own {
         if let Some((_, ty)) = declared.get(name) {
             problems.push(format!(
-                "`{ty}` is called `{name}`, which the file has for itself: say `#[ts(rename = \"…\")]` above it"
+                "`{ty}` is called `{name}`, which means something else in the file: say `#[ts(rename = \"…\")]` above it"
             ));
         }
     }
@@ -237,11 +241,13 @@ fn property(name: &str) -> String {
     }
 }
 
-/// The documentation of a method or variant, for editors.
+/// The documentation of methods or variants, for editors; what several of them say, once.
 fn docs(events: &[&Event]) -> String {
-    let lines: Vec<_> = events
-        .iter()
-        .flat_map(|event| event.docs)
+    let mut texts: Vec<_> = events.iter().map(|event| event.docs).collect();
+    texts.dedup();
+    let lines: Vec<_> = texts
+        .into_iter()
+        .flatten()
         .map(|line| line.strip_prefix(' ').unwrap_or(line).replace("*/", "*\\/"))
         .collect();
     match &*lines {
