@@ -1,10 +1,14 @@
 #![doc = include_str!("../README.md")]
 
 mod adapter;
+#[cfg(feature = "admin")]
+pub mod admin;
 mod client_bundle;
 mod compression;
 mod cookie;
 mod cors;
+#[cfg(any(feature = "admin", feature = "msgpack"))]
+mod date;
 pub mod engine;
 mod error;
 mod flash_policy;

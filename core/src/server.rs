@@ -32,6 +32,7 @@ use crate::{
         rate_limit::RateLimit,
         reason::DisconnectReason,
         recovery::{Recovery, history::History},
+        watch::WatchPost,
     },
 };
 
@@ -64,6 +65,7 @@ pub(crate) struct Core {
     pub(crate) failures: Failures,
     error: RwLock<Option<Arc<ErrorHook>>>,
     pub(crate) directory: Directory,
+    pub(crate) watch: WatchPost,
 }
 
 /// The settings above the engine.
@@ -359,6 +361,7 @@ impl SocketIoBuilder {
             failures: Failures::new(""),
             error: RwLock::default(),
             directory: Directory::default(),
+            watch: WatchPost::default(),
         });
         let io = SocketIo {
             engine: Engine::new(self.engine, Application(core.clone())),

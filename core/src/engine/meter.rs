@@ -7,6 +7,7 @@ use super::{
     config::EngineConfig,
     generation::{Generation, Switch},
     reason::CloseReason,
+    traffic::Traffic,
     transport::Transport,
 };
 use crate::observability::{
@@ -24,6 +25,7 @@ struct Instruments {
     closed: [Counter; CloseReason::ALL.len()],
     refused: [Counter; REFUSALS.len()],
     upgrade_failures: Counter,
+    traffic: Traffic,
 }
 
 /// Clients of one generation on one transport.
@@ -101,7 +103,14 @@ impl Meter {
             closed: CloseReason::ALL.map(|reason| counter(&observability::CONNECTIONS_CLOSED, &[reason.as_str()])),
             refused: array::from_fn(|index| counter(&observability::REFUSALS, &[REFUSALS[index]])),
             upgrade_failures: counter(&observability::UPGRADE_FAILURES, &[]),
+            traffic: Traffic::default(),
         }))
+    }
+
+    /// What is counted while somebody looks.
+    #[cfg(feature = "admin")]
+    pub(super) fn traffic(&self) -> &Traffic {
+        &self.0.traffic
     }
 
     fn link(&self, generation: Generation, transport: Transport) -> &Link {
@@ -113,6 +122,7 @@ impl Meter {
         let link = self.link(generation, transport);
         link.handshakes.increment(1);
         link.connections.increment(1.0);
+        self.0.traffic.opened();
         let span = tracing::debug_span!(target: TARGET, parent: None, "socketio.connection", %generation, %transport);
         let scope = Scope::new(span);
         let entered = scope.enter();
@@ -155,6 +165,7 @@ impl Meter {
     pub(super) fn closed(&self, generation: Generation, transport: Transport, reason: CloseReason) {
         self.link(generation, transport).connections.decrement(1.0);
         self.0.closed[reason as usize].increment(1);
+        self.0.traffic.closed(reason);
         tracing::debug!(name: "socketio.connection.close", target: TARGET, %reason, "a client has gone");
     }
 
@@ -174,6 +185,7 @@ impl Meter {
         let link = self.link(generation, transport);
         link.messages_received.increment(1);
         link.bytes_received.increment(bytes as u64);
+        self.0.traffic.received(bytes);
     }
 
     #[inline]
@@ -182,6 +194,7 @@ impl Meter {
         if queued.messages > 0 {
             link.messages_sent.increment(queued.messages as u64);
             link.bytes_sent.increment(queued.bytes as u64);
+            self.0.traffic.sent(queued.messages, queued.bytes);
         }
         if queued.dropped > 0 {
             link.volatile_dropped.increment(queued.dropped as u64);
@@ -237,7 +250,7 @@ impl Link {
 }
 
 const _: () = assert!(
-    size_of::<Counter>() > 0 || size_of::<Meter>() == 0,
+    size_of::<Counter>() > 0 || size_of::<Meter>() == size_of::<Traffic>(),
     "where nothing is counted, nothing is kept"
 );
 

@@ -62,6 +62,7 @@ mod registry;
 pub(crate) mod route;
 mod runtime;
 mod sid;
+pub(crate) mod traffic;
 pub(crate) mod transport;
 
 pub use self::transport::websocket::deflate::PerMessageDeflate;
@@ -448,6 +449,11 @@ impl Engine {
 
     pub(crate) fn config(&self) -> &EngineConfig {
         &self.0.config
+    }
+
+    #[cfg(feature = "admin")]
+    pub(crate) fn traffic(&self) -> &traffic::Traffic {
+        self.0.meter.traffic()
     }
 }
 

@@ -10,6 +10,8 @@ use std::{
     sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, Weak},
 };
 
+#[cfg(feature = "admin")]
+use super::watch::Watcher;
 use super::{
     MAX_NSP,
     dynamic::NamespaceRequest,
@@ -101,6 +103,9 @@ impl Core {
         }
         let family = parent.map_or(Family::Alone, |parent| Family::Child(parent.clone()));
         let namespace = Arc::new(Shared::new(path, self.clone(), family));
+        if self.watch.is_taken() {
+            namespace.be_watched();
+        }
         let slot = match parent {
             Some(_) => Slot::Child(Arc::downgrade(&namespace)),
             None => Slot::Named(namespace.clone()),
@@ -120,6 +125,9 @@ impl Core {
             return there.clone();
         }
         let parent = Arc::new(Shared::new(path, self.clone(), Family::Parent(rule)));
+        if self.watch.is_taken() {
+            parent.be_watched();
+        }
         parents.push(parent.clone());
         parent
     }
@@ -166,6 +174,24 @@ impl Core {
                 let room = namespaces.len() * 2;
                 namespaces.shrink_to(room);
             }
+        }
+    }
+
+    /// Sets who is told of all that happens, unless there is one.
+    #[cfg(feature = "admin")]
+    pub(crate) fn be_watched(&self, watcher: Box<dyn Watcher>) {
+        // Under both locks, so that a namespace which is made meanwhile is told of once.
+        let parents = self.directory.parents.write().unwrap_or_else(PoisonError::into_inner);
+        let namespaces = self.directory.lock();
+        if !self.watch.take(watcher) {
+            return;
+        }
+        let named = namespaces.values().filter_map(Slot::get);
+        let there: Vec<_> = named.chain(parents.iter().cloned()).collect();
+        drop(namespaces);
+        drop(parents);
+        for namespace in there {
+            namespace.be_watched();
         }
     }
 

@@ -38,6 +38,7 @@ pub(crate) mod rooms;
 pub(crate) mod session;
 pub(crate) mod socket;
 mod task;
+pub(crate) mod watch;
 
 pub(crate) use codec::sio::MAX_NSP;
 

@@ -6,7 +6,9 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{args::RawArgs, call::Occasion, frames::Frames, namespace::Namespace, socket::Socket, task::contain};
+use super::{
+    args::RawArgs, call::Occasion, frames::Frames, namespace::Namespace, socket::Socket, task::contain, watch::Watcher,
+};
 
 /// An event that passes by: what the listeners of [`Socket::on_any`], [`Socket::on_any_outgoing`] and
 /// [`Namespace::on_any_outgoing`] are given.
@@ -177,7 +179,13 @@ impl Socket {
     /// The client sent that event.
     pub(crate) fn show_incoming(&self, name: &str, args: &str, attachments: &[Bytes]) {
         let listeners = self.listeners(|listeners| &listeners.incoming);
-        self.show(&listeners, name, args, attachments);
+        self.show(
+            &listeners,
+            |watcher, event| watcher.received(event),
+            name,
+            args,
+            attachments,
+        );
     }
 
     /// It was sent these frames.
@@ -185,15 +193,31 @@ impl Socket {
         if !self.shared().registry().listens_to_outgoing() || !self.takes(frames) {
             return;
         }
+        let mut listeners = self.shared().handlers().outgoing.clone();
+        listeners.extend(self.listeners(|listeners| &listeners.outgoing));
+        if listeners.is_empty() && !self.shared().core().watch.wants_events(self.shared()) {
+            return;
+        }
         let Some((name, args)) = frames.as_event() else {
             return;
         };
-        let mut listeners = self.shared().handlers().outgoing.clone();
-        listeners.extend(self.listeners(|listeners| &listeners.outgoing));
-        self.show(&listeners, &name, args, frames.attachments());
+        self.show(
+            &listeners,
+            |watcher, event| watcher.sent(event),
+            &name,
+            args,
+            frames.attachments(),
+        );
     }
 
-    fn show(&self, listeners: &[Arc<Listener>], name: &str, args: &str, attachments: &[Bytes]) {
+    fn show(
+        &self,
+        listeners: &[Arc<Listener>],
+        watch: fn(&dyn Watcher, &PassingEvent<'_>),
+        name: &str,
+        args: &str,
+        attachments: &[Bytes],
+    ) {
         let event = PassingEvent {
             socket: self,
             name,
@@ -204,6 +228,10 @@ impl Socket {
             if let Err(panic) = contain(|| listener(&event)) {
                 self.shared().report(self, Occasion::Event(event.name), &panic);
             }
+        }
+        let post = &self.shared().core().watch;
+        if post.wants_events(self.shared()) {
+            post.tell(|watcher| watch(watcher, &event));
         }
     }
 }

@@ -411,6 +411,11 @@ impl Socket {
         is_public.then(|| self.id().as_str())
     }
 
+    #[cfg(feature = "admin")]
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.0.connection
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.namespace
     }

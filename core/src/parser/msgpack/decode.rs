@@ -10,8 +10,8 @@ use rmp::Marker;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Packet, ParserError, date};
-use crate::{parser::PacketKind, socketio::codec::scan::MAX_DEPTH};
+use super::{Packet, ParserError};
+use crate::{date, parser::PacketKind, socketio::codec::scan::MAX_DEPTH};
 
 /// The extension type as which notepack.io writes what MessagePack lacks: `undefined` where its length is fixed to 1, a
 /// date where it is fixed to 8, and an `ArrayBuffer` where it is not fixed.

@@ -4,7 +4,6 @@
 //! The wire is that of notepack.io 2.2, which that package uses, both ways; `decode` also takes what
 //! clients in other languages write. What differs from JavaScript's own reading is said where it does.
 
-mod date;
 mod decode;
 mod encode;
 

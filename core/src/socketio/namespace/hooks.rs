@@ -73,5 +73,6 @@ impl Shared {
         {
             tracing::error!("an on_upgrade hook panicked");
         }
+        self.core().watch.tell(|watcher| watcher.changed_transport(socket));
     }
 }

@@ -154,6 +154,7 @@ impl Socket {
             successor.keep_data(data.clone());
         }
         self.keep(|extras| extras.data = Some(data));
+        self.shared().core().watch.tell(|watcher| watcher.changed_data(self));
     }
 
     /// What it was given by [`set_data`](Self::set_data); `None` where it was given none.
@@ -173,7 +174,7 @@ impl Socket {
         read_data(self.raw_data().as_ref())
     }
 
-    fn raw_data(&self) -> Option<Data> {
+    pub(crate) fn raw_data(&self) -> Option<Data> {
         self.lock().extras.as_ref()?.data.clone()
     }
 

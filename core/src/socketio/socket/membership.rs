@@ -146,6 +146,7 @@ impl Socket {
         }
         if was == Was::Connected {
             self.0.namespace.meter.left(self, reason);
+            namespace.core().watch.tell(|watcher| watcher.left(self, reason));
         }
         // Before the acks: a job that waits for one ends without seeing that nobody answers.
         jobs.unwrap_or_default().abort();

@@ -6,7 +6,7 @@ const DAY: i64 = 86_400_000;
 const LIMIT: i64 = 100_000_000 * DAY;
 
 /// That many milliseconds after 1970 began, as `Date.prototype.toISOString` writes it; `None` for no date.
-pub(super) fn to_iso(milliseconds: i64) -> Option<String> {
+pub(crate) fn to_iso(milliseconds: i64) -> Option<String> {
     if !(-LIMIT..=LIMIT).contains(&milliseconds) {
         return None;
     }
