@@ -156,10 +156,7 @@ async fn what_a_page_asks_for_wrongly_does_nothing_and_is_answered() {
             .iter()
             .find(is_answer)
             .unwrap_or_else(|| panic!("{asked}: {answers:?}"));
-        assert!(
-            answer.contains(&why.replace('"', "\\\"")) || answer.contains("internal error"),
-            "{asked}: {answer}"
-        );
+        assert!(answer.contains(&why.replace('"', "\\\"")), "{asked}: {answer}");
         raw.vanish().await;
     }
     assert_eq!(io.of("/chat").sockets_count(), 2);
@@ -300,7 +297,7 @@ async fn what_passes_is_counted_while_somebody_looks() {
     first.emit_with_ack::<String>("echo", "ü").await.expect("an answer");
     assert_eq!(
         counted(&mut looking, "bytesIn", None).await,
-        r#"42/chat,3["echo","ü"]"#.len() as u64
+        r#"2/chat,3["echo","ü"]"#.len() as u64
     );
     first.close().await.expect("it goes");
     assert_eq!(
@@ -380,7 +377,7 @@ async fn a_change_of_transport_is_shown() {
     let io = open();
     let mut page = page(&io).await;
     let polling = kit::Polling::join(&io, "/").await;
-    let mut stream = Ws::upgrade(&io, polling.sid());
+    let mut stream = Ws::upgrade(&io, &polling.sid);
     names(&mut page).await;
     stream.send("2probe").await;
     assert_eq!(stream.text().await, "3probe");

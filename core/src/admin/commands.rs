@@ -1,6 +1,6 @@
 //! What the page asks the server to do.
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
 use serde::de::DeserializeOwned;
 
@@ -21,8 +21,7 @@ pub(super) fn register(io: &SocketIo, pages: &Namespace) {
     };
     on("emit", |core, args| {
         let event: String = required(args, 2, "the name of the event")?;
-        whom(core, args, 1)?.emit(&event, args.skip(3))?;
-        Ok(())
+        whom(core, args, 1)?.emit(&event, args.skip(3)).map_err(told)
     });
     on("join", |core, args| {
         let room: String = required(args, 1, "the room")?;
@@ -35,7 +34,7 @@ pub(super) fn register(io: &SocketIo, pages: &Namespace) {
         Ok(())
     });
     on("_disconnect", |core, args| {
-        let close = args.get::<Option<bool>>(1)?.flatten().unwrap_or(false);
+        let close = optional(args, 1)?.unwrap_or(false);
         whom(core, args, 2)?.disconnect_sockets(close);
         Ok(())
     });
@@ -49,7 +48,7 @@ fn whom(core: &Arc<Core>, args: &RawArgs, filter: usize) -> Result<Broadcast, Ev
     let namespace = core.namespace(&path);
     let namespace = namespace.ok_or_else(|| EventError::new(format!("there is no namespace {path:?}")))?;
     let all = Namespace::new(namespace).broadcast();
-    let room = args.get::<Option<String>>(filter)?.flatten();
+    let room = optional::<String>(args, filter)?;
     Ok(match room.filter(|room| !room.is_empty()) {
         Some(room) => all.to(room),
         None => all,
@@ -58,5 +57,16 @@ fn whom(core: &Arc<Core>, args: &RawArgs, filter: usize) -> Result<Broadcast, Ev
 
 fn required<T: DeserializeOwned>(args: &RawArgs, index: usize, what: &str) -> Result<T, EventError> {
     let missing = || EventError::new(format!("{what} is missing: it is argument {}", index + 1));
-    args.get(index)?.ok_or_else(missing)
+    optional(args, index)?.ok_or_else(missing)
+}
+
+/// Left out, or `null`, or that.
+fn optional<T: DeserializeOwned>(args: &RawArgs, index: usize) -> Result<Option<T>, EventError> {
+    let value: Option<Option<T>> = args.get(index).map_err(told)?;
+    Ok(value.flatten())
+}
+
+/// What the page did wrong is said to it.
+fn told(error: impl Display) -> EventError {
+    EventError::new(error.to_string())
 }

@@ -11,7 +11,7 @@
 //! use tower_socketio::{Cors, SocketIo, admin::Admin};
 //!
 //! let io = SocketIo::builder()
-//!     .cors(Cors::new(["https://admin.socket.io"]).credentials(true))
+//!     .cors(Cors::origins(["https://admin.socket.io"]).credentials(true))
 //!     .build();
 //! // The password is `changeit`, as `htpasswd -bnBC 10 "" changeit` hashes it.
 //! let hash = "$2b$10$heqvAkYMez.Va6Et2uXInOnkCT6/uQj1brkrbyG3LpopDklcq7ZOS";
@@ -235,13 +235,18 @@ impl Admin {
         }
         let config = Config::new(self.mode, self.is_read_only);
         let reporter = Reporter::new(io, namespace.clone(), self.server_id);
-        namespace.on_connect(move |socket: Socket| {
-            wire::emit(&socket, "config", &(&config,));
-            if let Some(feed) = &feed {
-                feed.show_all(&socket);
+        let welcome = Arc::new((config, feed, reporter));
+        namespace.on_connect(move |page: Socket| {
+            let welcome = welcome.clone();
+            // Polled when the page is in: what there is may be more than may be held for one that is not.
+            async move {
+                let (config, feed, reporter) = &*welcome;
+                wire::emit(&page, "config", &(config,));
+                if let Some(feed) = feed {
+                    feed.show_all(&page);
+                }
+                reporter.report_to(&page);
             }
-            reporter.report_to(&socket);
-            async {}
         });
         if !self.is_read_only {
             commands::register(io, &namespace);

@@ -8,7 +8,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::{namespace::Shared, observe::PassingEvent, reason::DisconnectReason, socket::Socket, task::contain};
+use super::{
+    directory::Family, namespace::Shared, observe::PassingEvent, reason::DisconnectReason, socket::Socket,
+    task::contain,
+};
 use crate::adapter::room_events::RoomEvent;
 
 /// What is told. Sockets that were never let in do not count.
@@ -70,6 +73,10 @@ impl Shared {
     pub(crate) fn be_watched(self: &Arc<Self>) {
         self.registry().listen_incoming();
         self.registry().listen_outgoing();
+        if let Family::Parent(_) = self.family {
+            // Its children are told of by themselves, and would have its hook besides.
+            return;
+        }
         let namespace: Weak<Self> = Arc::downgrade(self);
         self.rooms.watch(Arc::new(move |event| {
             if let Some(namespace) = namespace.upgrade() {

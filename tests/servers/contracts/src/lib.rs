@@ -1,6 +1,7 @@
 //! The applications that the servers under test mount, whatever their web framework, and the
 //! command line that chooses one.
 
+pub mod admin;
 pub mod app;
 /// The example of a parser in the core's documentation.
 #[path = "../../../../core/docs/parser.rs"]
@@ -22,7 +23,8 @@ use tower_socketio::{Generation, Service, SocketIo, parser::MsgPack};
 
 use self::big_integers::BigIntegers;
 
-const CONTRACTS: [&str; 10] = [
+const CONTRACTS: [&str; 11] = [
+    "admin",
     "engine",
     "engine3",
     "engine-client",
@@ -75,6 +77,14 @@ impl Command {
         let port = port.parse().map_err(|_| format!("{port} is no port"))?;
         let one = |service| Ok(vec![Self::new(service, port)]);
         match (contract.as_deref(), &*parser) {
+            (Some("admin"), "default" | "msgpack") => {
+                let builder = match &*parser {
+                    "msgpack" => SocketIo::builder().parser(MsgPack),
+                    _ => SocketIo::builder(),
+                };
+                let io = admin::server(builder).map_err(|error| error.to_string())?;
+                one(io.service())
+            }
             (Some("engine"), "default") => one(engine::server(Generation::Eio4).service()),
             (Some("engine3"), "default") => one(engine::server(Generation::Eio3).service()),
             (Some("engine-client"), "default") => one(engine_client::server().service()),
