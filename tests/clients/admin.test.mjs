@@ -216,6 +216,8 @@ describeServers('admin', { contract: 'admin' }, (server) => {
     const gone = old.heard('disconnect');
     await row(page, old.id).getByRole('button').click();
     await gone;
+    // The button is in a row that shows its socket when it is clicked.
+    await show(page, 'Sockets');
     await eventually(async () => (await ids()).length, 2);
     assert.deepEqual(await newest.call('echo', 1), [1], 'and nobody else');
 
