@@ -9,7 +9,7 @@ use std::sync::{
 use serde::Serialize;
 
 use super::{
-    snapshot::{Snapshot, as_json},
+    snapshot::{GivenData, Snapshot},
     wire::{emit, emit_event, emit_to_all, now},
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
         namespace::{Namespace, Shared},
         observe::PassingEvent,
         reason::DisconnectReason,
-        socket::{Data, Socket},
+        socket::Socket,
         watch::Watcher,
     },
 };
@@ -47,8 +47,8 @@ struct Update<'a> {
     nsp: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     transport: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_json")]
-    data: Option<Data>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<GivenData>,
 }
 
 impl Feed {
@@ -151,7 +151,7 @@ impl Watcher for Feed {
             id: socket.id(),
             nsp: socket.path(),
             transport: None,
-            data: socket.raw_data(),
+            data: Some(GivenData::of(socket)),
         };
         self.tell_update(&update);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use super::wire::milliseconds;
 use crate::{
@@ -28,8 +28,7 @@ pub(super) struct Snapshot<'a> {
     client_id: &'a str,
     transport: &'static str,
     nsp: &'a str,
-    #[serde(serialize_with = "as_json")]
-    data: Option<Data>,
+    data: GivenData,
     handshake: Request<'a>,
     rooms: Vec<String>,
 }
@@ -57,7 +56,7 @@ impl<'a> Snapshot<'a> {
             client_id: id.get(..CLIENT_ID).unwrap_or(id),
             transport: socket.transport().as_str(),
             nsp: socket.path(),
-            data: socket.raw_data(),
+            data: GivenData::of(socket),
             handshake: Request::new(socket.handshake(), path),
             rooms,
         }
@@ -110,10 +109,16 @@ fn query(handshake: &Handshake) -> BTreeMap<String, Value> {
     all
 }
 
-/// What the application gave to the socket; nothing is an empty object.
-pub(super) fn as_json<S: serde::Serializer>(data: &Option<Data>, serializer: S) -> Result<S::Ok, S::Error> {
-    match data {
-        Some(data) => RawValue::serialize(data, serializer),
-        None => BTreeMap::<(), ()>::new().serialize(serializer),
+/// What the application gave to a socket; nothing is an empty object.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum GivenData {
+    Some(Data),
+    None {},
+}
+
+impl GivenData {
+    pub(super) fn of(socket: &Socket) -> Self {
+        socket.raw_data().map_or(Self::None {}, Self::Some)
     }
 }

@@ -48,14 +48,14 @@ struct Report<'a> {
     uptime: f64,
     clients_count: usize,
     polling_clients_count: usize,
-    aggregated_events: &'a [Count],
+    aggregated_events: &'a [Aggregate],
     namespaces: Vec<Population>,
 }
 
-/// Of one second.
+/// How much of something there was in one second.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Count {
+struct Aggregate {
     timestamp: u128,
     r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,7 +127,7 @@ impl Reporter {
         goes_on
     }
 
-    fn report<'a>(&'a self, counts: &'a [Count]) -> Report<'a> {
+    fn report<'a>(&'a self, counts: &'a [Aggregate]) -> Report<'a> {
         let Inner { io, began, .. } = &*self.0;
         let connections = io.engine().all_connections();
         let is_polling = |one: &&Connection| {
@@ -155,7 +155,7 @@ impl Reporter {
 }
 
 /// What has passed in a second, without what has not.
-fn collect(counts: &mut Vec<Count>, second: SystemTime, volume: &Volume) {
+fn collect(counts: &mut Vec<Aggregate>, second: SystemTime, volume: &Volume) {
     let timestamp = milliseconds(second) / 1000 * 1000;
     let closed = CloseReason::ALL.iter().zip(volume.closed);
     let closed = closed.map(|(reason, count)| ("rawDisconnection", Some(reason.as_str()), count));
@@ -169,7 +169,7 @@ fn collect(counts: &mut Vec<Count>, second: SystemTime, volume: &Volume) {
     let all = rest.into_iter().chain(closed);
     counts.extend(
         all.filter(|(_, _, count)| *count > 0)
-            .map(|(r#type, sub_type, count)| Count {
+            .map(|(r#type, sub_type, count)| Aggregate {
                 timestamp,
                 r#type,
                 sub_type,
