@@ -24,7 +24,7 @@ const PLACES: usize = 32;
 
 const SESSIONS: usize = 1000;
 
-const SESSION_LIFE: Duration = Duration::from_hours(24);
+const SESSION_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the page sends as `auth`.
 #[derive(Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::Value;
 
 use super::wire::milliseconds;
@@ -110,15 +110,19 @@ fn query(handshake: &Handshake) -> BTreeMap<String, Value> {
 }
 
 /// What the application gave to a socket; nothing is an empty object.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum GivenData {
-    Some(Data),
-    None {},
-}
+pub(super) struct GivenData(Option<Data>);
 
 impl GivenData {
     pub(super) fn of(socket: &Socket) -> Self {
-        socket.raw_data().map_or(Self::None {}, Self::Some)
+        Self(socket.raw_data())
+    }
+}
+
+impl Serialize for GivenData {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Some(data) => data.as_ref().serialize(serializer),
+            None => serializer.serialize_map(Some(0))?.end(),
+        }
     }
 }
