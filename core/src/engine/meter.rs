@@ -103,7 +103,7 @@ impl Meter {
             closed: CloseReason::ALL.map(|reason| counter(&observability::CONNECTIONS_CLOSED, &[reason.as_str()])),
             refused: array::from_fn(|index| counter(&observability::REFUSALS, &[REFUSALS[index]])),
             upgrade_failures: counter(&observability::UPGRADE_FAILURES, &[]),
-            traffic: Traffic::default(),
+            traffic: Traffic::new(),
         }))
     }
 

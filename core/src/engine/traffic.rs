@@ -18,7 +18,7 @@ mod counted {
     use crate::engine::CloseReason;
 
     /// The counts of an engine, cheap to clone.
-    #[derive(Debug, Clone, Default)]
+    #[derive(Debug, Clone)]
     pub(crate) struct Traffic(Arc<Counts>);
 
     #[derive(Debug, Default)]
@@ -46,6 +46,10 @@ mod counted {
     }
 
     impl Traffic {
+        pub(crate) fn new() -> Self {
+            Self(Arc::default())
+        }
+
         pub(crate) fn opened(&self) {
             self.add(|counts| &counts.opened, 1);
         }
@@ -101,10 +105,14 @@ mod counted {
 mod uncounted {
     use crate::engine::CloseReason;
 
-    #[derive(Debug, Clone, Default)]
+    #[derive(Debug, Clone)]
     pub(crate) struct Traffic;
 
     impl Traffic {
+        pub(crate) fn new() -> Self {
+            Self
+        }
+
         pub(crate) fn opened(&self) {}
 
         pub(crate) fn closed(&self, _reason: CloseReason) {}
