@@ -382,12 +382,10 @@ async fn a_change_of_transport_is_shown() {
     stream.send("2probe").await;
     assert_eq!(stream.text().await, "3probe");
     stream.send("5").await;
-    let told = loop {
-        let event = page.next_event().await.expect("an event");
-        if event.name() == "socket_updated" {
-            break event.read::<Value>().expect("an object");
-        }
-    };
+    idle().await;
+    let event = page.next_event().await.expect("an event");
+    assert_eq!(event.name(), "socket_updated");
+    let told: Value = event.read().expect("an object");
     assert_eq!(
         (&told["nsp"], &told["transport"], &told["data"]),
         (&json!("/"), &json!("websocket"), &Value::Null)
