@@ -8,7 +8,7 @@ use kit::{Ws, idle, secs};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tower_socketio::{
-    Ack, Args, Cors, Data, EventError, RawArgs, Socket, SocketIo,
+    Ack, Args, Cors, Data, EventError, RawArgs, Refusal, Socket, SocketIo,
     admin::{Admin, Mode},
     testing::{self, TestClient, TestError},
 };
@@ -270,7 +270,11 @@ async fn what_there_is_may_be_more_than_an_outbox_holds() {
 #[tokio::test(start_paused = true)]
 async fn a_page_sees_sockets_come_and_go_with_their_rooms() {
     let io = open();
-    io.of("/").on_connect(async |socket: Socket| socket.join("lobby"));
+    // Before it is let in: it is in the room when it is shown.
+    io.of("/").on_connect(async |socket: Socket| {
+        socket.join("lobby");
+        Ok::<_, Refusal>(())
+    });
     io.of("/")
         .on("rename", async |socket: Socket, Data(name): Data<String>| {
             socket.set_data(json!({ "name": name }))?;
