@@ -145,6 +145,16 @@ async fn a_session_lets_in_without_the_password_for_a_day() {
     assert!(is_refused(page_with(&io, &json!({ "sessionId": id })).await));
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_was_in_the_namespace_before_has_to_log_in() {
+    let io = SocketIo::builder().build();
+    io.of("/admin");
+    let mut early = testing::connect(&io, "/admin").await.expect("let in");
+    Admin::with_login("admin", HASH).expect("a hash").mount(&io);
+    early.disconnected().await.expect("disconnected");
+    assert_eq!(io.of("/admin").sockets_count(), 0);
+}
+
 #[test]
 fn a_password_must_be_a_hash() {
     for text in [

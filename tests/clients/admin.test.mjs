@@ -1,10 +1,12 @@
-// The official admin UI, of npm, against contract `admin`: its page in Chromium, and its protocol by a raw client.
+// The official admin UI, of npm, against contract `admin` and the example: its page in Chromium, and its protocol by a raw
+// client.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { io } from 'socket.io-client-4.8';
+import { describeExample } from './example.mjs';
 import { load } from './matrix/cells.mjs';
 import { begin, until } from './matrix/peers.js';
 import { eventually, launchBrowser, openPage, picture, serveFiles } from './page.mjs';
@@ -64,8 +66,8 @@ async function member(t, server, cell, options) {
 }
 
 /** The page, which has been told where the server is and who wants in. */
-async function logIn(t, server, { password = LOGIN.password, parser } = {}) {
-  const page = await openPage(t, browser, site.url, { viewport: { width: 1300, height: 900 } });
+async function logIn(t, server, { password = LOGIN.password, parser, at = site.url } = {}) {
+  const page = await openPage(t, browser, at, { viewport: { width: 1300, height: 900 } });
   await page.getByLabel('Server URL').fill(server.url);
   await page.getByLabel('Username').fill(LOGIN.username);
   if (parser) {
@@ -276,3 +278,18 @@ describeServers('admin with msgpack', { contract: 'admin', parser: 'msgpack' }, 
     await gone;
   });
 });
+
+describeExample(
+  'admin',
+  (server) => {
+    it('serves the page, which sees the visitors of the chat', async (t) => {
+      const visitor = await openPage(t, browser, server.url);
+      await visitor.waitForFunction(() => performance.getEntriesByType('resource').some(({ name }) => name.includes('EIO=4')));
+      const page = await logIn(t, server, { at: `${server.url}/admin-ui/` });
+      await page.getByText('Healthy').first().waitFor();
+      await page.goto(`${server.url}/admin-ui/#/sockets/`);
+      await eventually(() => page.locator('tbody tr', { hasText: 'WebSocket' }).count(), 1);
+    });
+  },
+  { env: { ADMIN_PASSWORD: LOGIN.password } },
+);

@@ -206,7 +206,8 @@ impl Admin {
         self
     }
 
-    /// Makes the namespace, for all that happens on that server from now on.
+    /// Makes the namespace, for all that happens on that server from now on. Best before the server has clients: those that
+    /// are in such a namespace already, and would have to log in, are disconnected from it.
     ///
     /// # Panics
     /// When the server has one already, the namespace has handlers already, or no client could ask for that path.
@@ -232,6 +233,8 @@ impl Admin {
                 let login = login.clone();
                 async move { login.let_in(&socket).await }
             });
+            // Whoever was asked nothing.
+            namespace.disconnect_sockets(false);
         }
         let config = Config::new(self.mode, self.is_read_only);
         let reporter = Reporter::new(io, namespace.clone(), self.server_id);
