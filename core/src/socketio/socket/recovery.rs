@@ -164,8 +164,8 @@ impl Socket {
                 let was_sent_away = member.is_none();
                 let member = member.unwrap_or(lineage.member);
                 let lineage = Lineage {
-                    newest,
                     member,
+                    newest,
                     ..lineage
                 };
                 state.become_recovered(extras.unwrap_or_default(), lineage);
