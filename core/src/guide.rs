@@ -21,6 +21,10 @@ pub mod namespaces {}
 pub mod acl {}
 
 #[doc = include_str!("../docs/guide/links.txt")]
+#[doc = include_str!("../docs/guide/typescript.md")]
+pub mod typescript {}
+
+#[doc = include_str!("../docs/guide/links.txt")]
 #[doc = include_str!("../docs/guide/testing.md")]
 pub mod testing {}
 
