@@ -155,6 +155,19 @@ async fn who_was_in_the_namespace_before_has_to_log_in() {
     assert_eq!(io.of("/admin").sockets_count(), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_server_with_an_admin_ui_is_gone_when_it_is_closed_and_let_go_of() {
+    let state = std::sync::Arc::new(());
+    let io = SocketIo::builder().state(state.clone()).build();
+    Admin::with_login("admin", HASH).expect("a hash").mount(&io);
+    let login = json!({ "username": "admin", "password": "changeit" });
+    let page = page_with(&io, &login).await.expect("let in");
+    io.close().await;
+    drop((io, page));
+    sleep(secs(5)).await;
+    assert_eq!(std::sync::Arc::strong_count(&state), 1);
+}
+
 #[test]
 fn a_password_must_be_a_hash() {
     for text in [

@@ -2,7 +2,7 @@
 //! are no more than their outboxes hold.
 
 use std::sync::{
-    Arc,
+    Arc, Weak,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     adapter::{Selection, room_events::RoomEvent},
     engine::Sid,
-    server::{Core, SocketIo},
+    server::SocketIo,
     socketio::{
         namespace::{Namespace, Shared},
         observe::PassingEvent,
@@ -33,10 +33,10 @@ const ATTEMPTS: usize = 3;
 pub(super) struct Feed(Arc<Inner>);
 
 struct Inner {
-    core: Arc<Core>,
     /// The endpoint's.
     path: String,
-    pages: Namespace,
+    /// Weakly: they hold the server, which holds this.
+    pages: Weak<Shared>,
     /// How often sockets and rooms have changed.
     changes: AtomicU64,
 }
@@ -52,11 +52,10 @@ struct Update<'a> {
 }
 
 impl Feed {
-    pub(super) fn new(io: &SocketIo, pages: Namespace) -> Self {
+    pub(super) fn new(io: &SocketIo, pages: &Namespace) -> Self {
         Self(Arc::new(Inner {
-            core: io.core.clone(),
             path: io.path().to_owned(),
-            pages,
+            pages: Arc::downgrade(pages.shared()),
             changes: AtomicU64::new(0),
         }))
     }
@@ -66,7 +65,7 @@ impl Feed {
         for _ in 0..ATTEMPTS {
             let before = self.0.changes.load(Ordering::Acquire);
             let mut sockets = Vec::new();
-            for namespace in self.0.core.all_namespaces() {
+            for namespace in page.shared().core().all_namespaces() {
                 let everybody = Selection::default();
                 namespace
                     .rooms
@@ -84,14 +83,22 @@ impl Feed {
         }
     }
 
+    /// Where the pages are, if there are any.
+    fn pages(&self) -> Option<Namespace> {
+        let pages = self.0.pages.upgrade().filter(|pages| pages.rooms.len() > 0);
+        pages.map(Namespace::new)
+    }
+
     fn has_pages(&self) -> bool {
-        self.0.pages.shared().rooms.len() > 0
+        self.pages().is_some()
     }
 
     /// Tells of a change of what [`show_all`](Self::show_all) shows.
     fn tell_change(&self, event: &str, args: &impl Serialize) {
         self.0.changes.fetch_add(1, Ordering::Release);
-        emit_to_all(&self.0.pages, event, args);
+        if let Some(pages) = self.pages() {
+            emit_to_all(&pages, event, args);
+        }
     }
 
     fn tell_disconnected(&self, socket: &Socket, reason: DisconnectReason) {
@@ -157,7 +164,7 @@ impl Watcher for Feed {
     }
 
     fn wants_events(&self, namespace: &Shared) -> bool {
-        !std::ptr::eq(namespace, &raw const **self.0.pages.shared()) && self.has_pages()
+        !std::ptr::eq(namespace, self.0.pages.as_ptr()) && self.has_pages()
     }
 
     fn received(&self, event: &PassingEvent<'_>) {
@@ -179,6 +186,8 @@ impl Feed {
     fn tell_event(&self, way: &str, event: &PassingEvent<'_>) {
         let socket = event.socket();
         let passing = (event.name(), &event.args());
-        emit_event(&self.0.pages, way, socket.path(), socket.id().as_str(), passing);
+        if let Some(pages) = self.pages() {
+            emit_event(&pages, way, socket.path(), socket.id().as_str(), passing);
+        }
     }
 }

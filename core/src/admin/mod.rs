@@ -223,7 +223,7 @@ impl Admin {
         let traffic = io.engine().traffic();
         assert!(traffic.claim(), "the server has an admin ui already");
         let namespace = io.of(&self.namespace);
-        let feed = (self.mode == Mode::Development).then(|| Feed::new(io, namespace.clone()));
+        let feed = (self.mode == Mode::Development).then(|| Feed::new(io, &namespace));
         if let Some(feed) = &feed {
             io.core.be_watched(Box::new(feed.clone()));
         }
@@ -237,7 +237,7 @@ impl Admin {
             namespace.disconnect_sockets(false);
         }
         let config = Config::new(self.mode, self.is_read_only);
-        let reporter = Reporter::new(io, namespace.clone(), self.server_id);
+        let reporter = Reporter::new(io, &namespace, self.server_id);
         let welcome = Arc::new((config, feed, reporter));
         namespace.on_connect(move |page: Socket| {
             let welcome = welcome.clone();

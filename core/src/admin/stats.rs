@@ -3,7 +3,7 @@
 use std::{
     process,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant, SystemTime},
@@ -17,7 +17,10 @@ use super::wire::{emit, emit_to_all, milliseconds};
 use crate::{
     engine::{CloseReason, Connection, Transport, now, traffic::Volume},
     server::SocketIo,
-    socketio::{namespace::Namespace, socket::Socket},
+    socketio::{
+        namespace::{Namespace, Shared},
+        socket::Socket,
+    },
 };
 
 /// What the page draws is counted by the second.
@@ -31,7 +34,8 @@ pub(super) struct Reporter(Arc<Inner>);
 
 struct Inner {
     io: SocketIo,
-    pages: Namespace,
+    /// Weakly: their handlers hold this.
+    pages: Weak<Shared>,
     server_id: String,
     hostname: String,
     began: Instant,
@@ -71,11 +75,11 @@ struct Population {
 }
 
 impl Reporter {
-    pub(super) fn new(io: &SocketIo, pages: Namespace, server_id: Option<String>) -> Self {
+    pub(super) fn new(io: &SocketIo, pages: &Namespace, server_id: Option<String>) -> Self {
         let hostname = gethostname().to_string_lossy().into_owned();
         Self(Arc::new(Inner {
             io: io.clone(),
-            pages,
+            pages: Arc::downgrade(pages.shared()),
             server_id: server_id.unwrap_or_else(|| hostname.clone()),
             hostname,
             began: now(),
@@ -105,7 +109,9 @@ impl Reporter {
             collect(&mut counts, SystemTime::now() - TICK, &traffic.take());
             ticks += 1;
             if ticks % TICKS_A_REPORT == 0 {
-                emit_to_all(&self.0.pages, "server_stats", &(self.report(&counts),));
+                if let Some(pages) = self.0.pages.upgrade() {
+                    emit_to_all(&Namespace::new(pages), "server_stats", &(self.report(&counts),));
+                }
                 counts.clear();
             }
         }
@@ -113,7 +119,7 @@ impl Reporter {
 
     /// `false`: nobody looks, and whoever comes next starts it again.
     fn goes_on(&self) -> bool {
-        let has_pages = || self.0.pages.sockets_count() > 0;
+        let has_pages = || self.0.pages.upgrade().is_some_and(|pages| pages.rooms.len() > 0);
         if has_pages() {
             return true;
         }
