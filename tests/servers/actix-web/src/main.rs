@@ -1,6 +1,7 @@
-//! The server under test on actix-web: `cargo run -p server-actix-web -- --contract app --port 3000`.
+//! The server under test on actix-web: `cargo run -p server-actix-web -- --contract app --port 3000`. `WORKERS` in the
+//! environment says on how many threads it runs, 2 unless told.
 
-use std::{io, process::ExitCode};
+use std::{env, io, process::ExitCode};
 
 use actix_web::{App, HttpServer, web};
 use contracts::Command;
@@ -12,9 +13,14 @@ async fn main() -> ExitCode {
 
 async fn serve(Command { service, port, prefix }: Command) -> io::Result<()> {
     let listener = contracts::listen(&service, port)?;
+    let workers = env::var("WORKERS").ok().and_then(|workers| workers.parse().ok());
     let app = move || {
         let endpoint = actix_socketio::scope(service.clone());
         App::new().service(web::scope(&prefix).service(endpoint))
     };
-    HttpServer::new(app).workers(2).listen(listener)?.run().await
+    HttpServer::new(app)
+        .workers(workers.unwrap_or(2))
+        .listen(listener)?
+        .run()
+        .await
 }

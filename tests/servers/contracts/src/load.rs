@@ -1,5 +1,6 @@
 //! The application that is measured.
 
+use serde::{Deserialize, Serialize};
 use tower_socketio::{Ack, Args, Data, RawArgs, Socket, SocketIo};
 
 /// The server of the contract `load`: everything at its default.
@@ -7,6 +8,9 @@ pub fn server() -> SocketIo {
     let io = SocketIo::builder().build();
     io.of("/")
         .on("echo", async |socket: Socket, args: RawArgs| socket.emit("echo", args))
+        .on("typed", async |socket: Socket, Data(row): Data<Row>| {
+            socket.emit("typed", row)
+        })
         .on("bin", async |socket: Socket, args: RawArgs| socket.emit("bin", args))
         .on("ack", async |args: RawArgs| Ack(args))
         .on("join", async |socket: Socket, Data(room): Data<String>| {
@@ -15,6 +19,14 @@ pub fn server() -> SocketIo {
         })
         .on("publish", publish);
     io
+}
+
+/// An argument that is not passed through: it is deserialised, and serialised again.
+#[derive(Deserialize, Serialize)]
+struct Row {
+    id: u64,
+    name: String,
+    text: String,
 }
 
 async fn publish(
