@@ -1,0 +1,73 @@
+//! WebSockets as axum has them: `/echo` sends back, `/subscribe` gets what each `/publish` sends.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    extract::{
+        State, WebSocketUpgrade,
+        ws::{Message, WebSocket},
+    },
+    routing::any,
+};
+use futures_util::SinkExt as _;
+use tokio::sync::mpsc;
+
+type Subscribers = Arc<Mutex<Vec<mpsc::UnboundedSender<Message>>>>;
+
+pub(crate) fn app() -> Router {
+    Router::new()
+        .route("/echo", any(async |ws: WebSocketUpgrade| ws.on_upgrade(echo)))
+        .route(
+            "/subscribe",
+            any(async |ws: WebSocketUpgrade, State(all)| ws.on_upgrade(|socket| subscribe(socket, all))),
+        )
+        .route(
+            "/publish",
+            any(async |ws: WebSocketUpgrade, State(all)| ws.on_upgrade(|socket| publish(socket, all))),
+        )
+        .with_state(Subscribers::default())
+}
+
+async fn echo(mut socket: WebSocket) {
+    while let Some(Ok(message)) = socket.recv().await {
+        if matches!(message, Message::Text(_) | Message::Binary(_)) && socket.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn subscribe(mut socket: WebSocket, all: Subscribers) {
+    let (sender, mut messages) = mpsc::unbounded_channel();
+    all.lock().expect("nobody panicked").push(sender);
+    if socket.send("subscribed".into()).await.is_err() {
+        return;
+    }
+    loop {
+        tokio::select! {
+            Some(message) = messages.recv() => {
+                let mut message = Some(message);
+                while let Some(next) = message {
+                    if socket.feed(next).await.is_err() {
+                        return;
+                    }
+                    message = messages.try_recv().ok();
+                }
+                if socket.flush().await.is_err() {
+                    return;
+                }
+            }
+            Some(Ok(_)) = socket.recv() => {}
+            else => return,
+        }
+    }
+}
+
+async fn publish(mut socket: WebSocket, all: Subscribers) {
+    while let Some(Ok(message)) = socket.recv().await {
+        if matches!(message, Message::Text(_)) {
+            let mut all = all.lock().expect("nobody panicked");
+            all.retain(|subscriber| subscriber.send(message.clone()).is_ok());
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The contract `load` by socketioxide on axum, as its documentation has it: everything at its default.
+
+use std::{env, net::Ipv4Addr};
+
+use axum::Router;
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use socketioxide::{
+    SocketIo,
+    extract::{AckSender, Data, SocketRef},
+};
+use tokio::net::TcpListener;
+
+/// Any payload, passed through unread: the cheapest that its handlers can take.
+type Payload = Box<RawValue>;
+
+#[tokio::main]
+async fn main() {
+    let (layer, io) = SocketIo::new_layer();
+    io.ns("/", connected);
+    let port = env::var("PORT").ok().and_then(|port| port.parse().ok());
+    let address = (Ipv4Addr::LOCALHOST, port.expect("PORT is a port"));
+    let listener = TcpListener::bind(address).await.expect("the port is free");
+    axum::serve(listener, Router::new().layer(layer))
+        .await
+        .expect("it serves");
+}
+
+async fn connected(socket: SocketRef) {
+    socket.on("echo", async |socket: SocketRef, Data(payload): Data<Payload>| {
+        socket.emit("echo", &payload).expect("there is room for an answer");
+    });
+    socket.on("bin", async |socket: SocketRef, Data(bytes): Data<Bytes>| {
+        socket.emit("bin", &bytes).expect("there is room for an answer");
+    });
+    socket.on("ack", async |Data(payload): Data<Payload>, ack: AckSender| {
+        ack.send(&payload).expect("there is room for an answer");
+    });
+    socket.on(
+        "join",
+        async |socket: SocketRef, Data(room): Data<String>, ack: AckSender| {
+            socket.join(room);
+            ack.send("ok").expect("there is room for an answer");
+        },
+    );
+    socket.on(
+        "publish",
+        async |socket: SocketRef, Data((room, payload)): Data<(String, Payload)>| {
+            socket
+                .within(room)
+                .emit("msg", &payload)
+                .await
+                .expect("there is room for a message");
+        },
+    );
+}

@@ -1,0 +1,107 @@
+//! The servers: ours, the rivals, the floors.
+
+use std::path::{Path, PathBuf};
+
+use crate::client::Dialect;
+
+/// How a server is started, and what it speaks.
+#[derive(Debug)]
+pub struct Server {
+    pub name: &'static str,
+    pub dialect: Dialect,
+    pub program: PathBuf,
+    pub arguments: Vec<String>,
+    /// Without that file it cannot run.
+    needs: PathBuf,
+}
+
+/// Whom the others are compared with.
+pub const REFERENCE: &str = "socketioxide";
+/// Ours that the targets are for.
+pub const OURS: &str = "axum";
+
+impl Server {
+    /// Why it cannot run here.
+    #[must_use]
+    pub fn missing(&self) -> Option<String> {
+        (!self.needs.exists()).then(|| format!("{} is left out: {} is not there", self.name, self.needs.display()))
+    }
+}
+
+/// `tests/load`.
+#[must_use]
+pub fn folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All of them, ours first.
+#[must_use]
+pub fn servers() -> Vec<Server> {
+    let root = folder().ancestors().nth(2).expect("it is in the repository");
+    let (ours, others) = (root.join("target/release"), root.join("target/load/release"));
+    let node = folder().join("servers/node");
+    let python = folder().join("servers/python");
+    let contract = ["--contract", "load"];
+    let binary = |name, dialect, program: PathBuf, arguments: &[&str]| Server {
+        name,
+        dialect,
+        needs: program.clone(),
+        program,
+        arguments: arguments.iter().map(|&argument| argument.into()).collect(),
+    };
+    let script = |name, program: PathBuf, script: PathBuf, argument: Option<&str>, needs: PathBuf| Server {
+        name,
+        dialect: Dialect::SocketIo,
+        program,
+        arguments: [script.display().to_string()]
+            .into_iter()
+            .chain(argument.map(Into::into))
+            .collect(),
+        needs,
+    };
+    let modules = node.join("node_modules");
+    let (bun, interpreter) = (modules.join("bun/bin/bun.exe"), python.join(".venv/bin/python"));
+    vec![
+        binary(OURS, Dialect::SocketIo, ours.join("server-axum"), &contract),
+        binary("actix-web", Dialect::SocketIo, ours.join("server-actix-web"), &contract),
+        binary("warp", Dialect::SocketIo, ours.join("server-warp"), &contract),
+        binary(REFERENCE, Dialect::SocketIo, others.join("load-socketioxide"), &[]),
+        script(
+            "node-ws",
+            "node".into(),
+            node.join("node.mjs"),
+            Some("ws"),
+            modules.join("socket.io/package.json"),
+        ),
+        script(
+            "node-eiows",
+            "node".into(),
+            node.join("node.mjs"),
+            Some("eiows"),
+            modules.join("eiows/package.json"),
+        ),
+        script("bun", bun.clone(), node.join("bun.mjs"), None, bun),
+        script(
+            "python",
+            interpreter.clone(),
+            python.join("server.py"),
+            None,
+            interpreter,
+        ),
+        binary(
+            "floor-websocket",
+            Dialect::WebSocket,
+            others.join("load-floors"),
+            &["websocket"],
+        ),
+        binary("floor-tcp", Dialect::Tcp, others.join("load-floors"), &["tcp"]),
+        binary("floor-http", Dialect::Http, others.join("load-floors"), &["http"]),
+    ]
+}
+
+/// What has clients and server in one process.
+#[must_use]
+pub fn in_memory() -> PathBuf {
+    let root = folder().ancestors().nth(2).expect("it is in the repository");
+    root.join("target/load/release/load-in-memory")
+}
