@@ -34,10 +34,16 @@ pub fn folder() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The repository.
+#[must_use]
+pub fn root() -> PathBuf {
+    folder().join("../..")
+}
+
 /// All of them, ours first.
 #[must_use]
 pub fn servers() -> Vec<Server> {
-    let root = folder().ancestors().nth(2).expect("it is in the repository");
+    let root = root();
     let (ours, others) = (root.join("target/release"), root.join("target/load/release"));
     let node = folder().join("servers/node");
     let python = folder().join("servers/python");
@@ -102,6 +108,5 @@ pub fn servers() -> Vec<Server> {
 /// What has clients and server in one process.
 #[must_use]
 pub fn in_memory() -> PathBuf {
-    let root = folder().ancestors().nth(2).expect("it is in the repository");
-    root.join("target/load/release/load-in-memory")
+    root().join("target/load/release/load-in-memory")
 }

@@ -40,13 +40,13 @@ pub fn bare(frames: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
 fn head(frames: &mut Vec<u8>, opcode: u8, length: usize, mask: u8) {
     frames.push(0x80 | opcode);
     match (u8::try_from(length), u16::try_from(length)) {
-        (Ok(short @ 0..126), _) => frames.push(mask | short),
+        (Ok(short @ 0..126), _) => frames.push(mask + short),
         (_, Ok(medium)) => {
-            frames.push(mask | 126);
+            frames.push(mask + 126);
             frames.extend(medium.to_be_bytes());
         }
         _ => {
-            frames.push(mask | 127);
+            frames.push(mask + 127);
             frames.extend((length as u64).to_be_bytes());
         }
     }
@@ -63,11 +63,13 @@ pub fn find(bytes: &[u8]) -> Result<Option<Found>, String> {
     if first & 0xf0 != 0x80 || second & 0x80 != 0 {
         return Err(format!("a frame begins with {first:#x} {second:#x}"));
     }
-    let (head, length) = match (second, rest) {
-        (126, [a, b, ..]) => (4, u16::from_be_bytes([*a, *b]).into()),
-        (127, [a, b, c, d, e, f, g, h, ..]) => (10, u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h])),
-        (126 | 127, _) => return Ok(None),
-        (short, _) => (2, u64::from(*short)),
+    let (head, length) = match second {
+        126 => (4, rest.first_chunk().map(|bytes| u16::from_be_bytes(*bytes).into())),
+        127 => (10, rest.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))),
+        short => (2, Some(u64::from(*short))),
+    };
+    let Some(length) = length else {
+        return Ok(None);
     };
     let end = usize::try_from(length).ok().and_then(|length| length.checked_add(head));
     let end = end.ok_or_else(|| format!("a frame of {length} bytes"))?;

@@ -2,12 +2,12 @@
 
 use std::{fs, path::Path, process::Command};
 
-use crate::catalogue::folder;
+use crate::catalogue::{folder, root};
 
 /// A line each.
 #[must_use]
 pub fn description(core: usize) -> Vec<String> {
-    let root = folder().ancestors().nth(2).expect("it is in the repository");
+    let root = root();
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let cpu = cpu
         .lines()
@@ -35,10 +35,10 @@ pub fn description(core: usize) -> Vec<String> {
         .into();
     vec![
         format!("{cpu}: the generator on core {core}, servers on the first; load {load} at the end"),
-        format!("Linux {}, {}", kernel.trim(), output("rustc", &["--version"], root)),
+        format!("Linux {}, {}", kernel.trim(), output("rustc", &["--version"], &root)),
         format!(
             "tower-socketio {}",
-            output("git", &["describe", "--always", "--dirty"], root)
+            output("git", &["describe", "--always", "--dirty"], &root)
         ),
         crates.join(", "),
         format!("Node {node}: {}", packages.join(", ")),

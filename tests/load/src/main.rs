@@ -31,11 +31,13 @@ fn run() -> Fallible<bool> {
     let run = Run {
         quick: options.quick,
         artifacts,
-        limit: Duration::from_secs(300),
+        limit: Duration::from_mins(5),
     };
 
     let missing: Vec<_> = options.servers.iter().filter_map(catalogue::Server::missing).collect();
-    missing.iter().for_each(|line| eprintln!("{line}"));
+    for line in &missing {
+        eprintln!("{line}");
+    }
     let servers: Vec<_> = options
         .servers
         .into_iter()

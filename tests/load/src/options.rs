@@ -50,11 +50,13 @@ impl Options {
                     servers.retain(|server| wanted.contains(&server.name));
                 }
                 "--list" => {
-                    scenarios
-                        .iter()
-                        .for_each(|scenario| println!("{:<28} {}", scenario.name, scenario.what));
+                    for scenario in &scenarios {
+                        println!("{:<28} {}", scenario.name, scenario.what);
+                    }
                     println!();
-                    servers.iter().for_each(|server| println!("{}", server.name));
+                    for server in &servers {
+                        println!("{}", server.name);
+                    }
                     return Ok(None);
                 }
                 "--help" => {

@@ -3,6 +3,7 @@
 use tokio::{runtime, task::LocalSet};
 
 use crate::{
+    Fallible,
     catalogue::{REFERENCE, Server},
     scenario::{Figures, Run, Scenario},
     stats::{Middle, middle},
@@ -39,11 +40,7 @@ pub fn measure(scenario: Scenario, servers: &[Server], rounds: usize, run: &Run)
             if series.failure.is_some() {
                 continue;
             }
-            let runtime = runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime can be built");
-            match LocalSet::new().block_on(&runtime, scenario.run(server, run)) {
+            match once(&scenario, server, run) {
                 Ok(figures) => {
                     let shown: Vec<_> = figures
                         .iter()
@@ -68,6 +65,12 @@ pub fn measure(scenario: Scenario, servers: &[Server], rounds: usize, run: &Run)
         }
     }
     Measured { scenario, series }
+}
+
+fn once(scenario: &Scenario, server: &Server, run: &Run) -> Fallible<Figures> {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("there is no runtime: {error}"))?;
+    LocalSet::new().block_on(&runtime, scenario.run(server, run))
 }
 
 impl Series {

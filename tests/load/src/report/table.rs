@@ -61,20 +61,15 @@ fn scenario(text: &mut String, measured: &Measured) {
         let ratio = measured.ratio_to_reference(series.server);
         let ratio = ratio.map(|ratio| format!("{:.2} ({:.2}–{:.2})", ratio.median, ratio.least, ratio.most));
         let _ = write!(text, "| {} | {} |", series.server, ratio.unwrap_or_default());
-        match &series.failure {
-            Some(failure) => {
-                let _ = writeln!(
-                    text,
-                    " failed: {} |{}",
-                    failure.replace('|', "\\|"),
-                    " |".repeat(figures.len().saturating_sub(1))
-                );
-            }
-            None => {
-                figures.iter().for_each(|figure| cell(text, series, figure));
-                text.push('\n');
-            }
+        if let Some(failure) = &series.failure {
+            let rest = " |".repeat(figures.len().saturating_sub(1));
+            let _ = writeln!(text, " failed: {} |{rest}", failure.replace('|', "\\|"));
+            continue;
         }
+        for figure in &figures {
+            cell(text, series, figure);
+        }
+        text.push('\n');
     }
 }
 

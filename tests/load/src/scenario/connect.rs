@@ -26,24 +26,31 @@ where
     let watch = Stopwatch::start(server)?;
     let done = together((0..CLIENTS).map(|_| again(target, connect, each))).await?;
     let mut figures = watch.stop(server, each * CLIENTS)?;
-    let mut latencies = Latencies::default();
-    done.into_iter().for_each(|some| latencies.append(some));
+    let (mut latencies, mut closings) = (Latencies::default(), Latencies::default());
+    for (some, closed) in done {
+        latencies.append(some);
+        closings.append(closed);
+    }
     figures.extend([(P50, latencies.within(0.5)), (P99, latencies.within(0.99))]);
+    figures.push(("closing: p50, ms", closings.within(0.5)));
     Ok(figures)
 }
 
-async fn again<F>(target: Target, connect: fn(Target) -> F, times: usize) -> Fallible<Latencies>
+/// How long connecting took, and closing.
+async fn again<F>(target: Target, connect: fn(Target) -> F, times: usize) -> Fallible<(Latencies, Latencies)>
 where
     F: Future<Output = Fallible<Client>>,
 {
-    let mut latencies = Latencies::default();
+    let (mut latencies, mut closings) = (Latencies::default(), Latencies::default());
     for _ in 0..times {
         let begin = Instant::now();
         let client = connect(target).await?;
         latencies.add(begin.elapsed());
+        let begin = Instant::now();
         client.close().await?;
+        closings.add(begin.elapsed());
     }
-    Ok(latencies)
+    Ok((latencies, closings))
 }
 
 pub(super) async fn by_websocket(target: Target) -> Fallible<Client> {
@@ -79,10 +86,9 @@ pub(super) async fn join(http: &mut Http) -> Fallible<String> {
     http.get("/socket.io/?EIO=4&transport=polling&t=open").await?;
     let open = String::from_utf8(http.body().await?).map_err(|error| error.to_string())?;
     let sid = open
-        .split('"')
-        .nth(3)
-        .filter(|_| open.starts_with("0{\"sid\":"))
-        .ok_or("no session was begun")?;
+        .split_once(r#""sid":""#)
+        .and_then(|(_, rest)| rest.split('"').next());
+    let sid = sid.ok_or_else(|| format!("no session was begun: {open}"))?;
     http.post(&format!("/socket.io/?EIO=4&transport=polling&sid={sid}"), "40")
         .await?;
     expect(http, |body| body.eq_ignore_ascii_case(b"ok")).await?;

@@ -115,11 +115,10 @@ impl Scenario {
             Kind::Connect | Kind::Upgrade | Kind::Polling => {
                 matches!(server.dialect, Dialect::SocketIo | Dialect::Http)
             }
-            Kind::Instructions {
-                message: Message::Typed,
-            } => server.name == "axum",
-            Kind::Instructions { .. } => matches!(server.name, "axum" | "floor-websocket" | "socketioxide"),
-            Kind::InMemory => server.name == "axum",
+            Kind::Instructions { message: Message::Echo } => {
+                matches!(server.name, "axum" | "floor-websocket" | "socketioxide")
+            }
+            Kind::Instructions { .. } | Kind::InMemory => server.name == "axum",
         }
     }
 

@@ -27,7 +27,9 @@ pub(super) async fn run(server: &Running, operations: usize) -> Fallible<Figures
     let done = together(warm.into_iter().map(|(client, _)| client.run(each))).await?;
     let mut figures = watch.stop(server, each * CLIENTS)?;
     let mut latencies = Latencies::default();
-    done.into_iter().for_each(|(_, some)| latencies.append(some));
+    for (_, some) in done {
+        latencies.append(some);
+    }
     figures.extend([(P50, latencies.within(0.5)), (P99, latencies.within(0.99))]);
     Ok(figures)
 }
