@@ -57,8 +57,12 @@ async fn subscribe(mut socket: WebSocket, all: Subscribers) {
                     return;
                 }
             }
-            Some(Ok(_)) = socket.recv() => {}
-            else => return,
+            received = socket.recv() => {
+                // A goodbye is answered while the next message is waited for, of which there is none.
+                if !matches!(received, Some(Ok(_))) {
+                    return;
+                }
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The contract `load` by socketioxide on axum, as its documentation has it: everything at its default.
 
-use std::{env, net::Ipv4Addr};
+use std::{env, future::ready, net::Ipv4Addr};
 
 use axum::Router;
 use bytes::Bytes;
@@ -27,21 +27,25 @@ async fn main() {
         .expect("it serves");
 }
 
-/// Handlers that are no futures run in the order of the events; a task is spawned for each that is one, which the contract
-/// does not allow.
+/// It spawns the future of each handler, and of several that are spawned at once the last runs first. The contract wants the
+/// order of the events, so that all is done before there is a future.
 async fn connected(socket: SocketRef) {
     socket.on("echo", |socket: SocketRef, Data((payload,)): Data<(Payload,)>| {
         socket.emit("echo", &payload).expect("there is room for an answer");
+        ready(())
     });
     socket.on("bin", |socket: SocketRef, Data(bytes): Data<Bytes>| {
         socket.emit("bin", &bytes).expect("there is room for an answer");
+        ready(())
     });
     socket.on("ack", |Data((payload,)): Data<(Payload,)>, ack: AckSender| {
         ack.send(&payload).expect("there is room for an answer");
+        ready(())
     });
     socket.on("join", |socket: SocketRef, Data(room): Data<String>, ack: AckSender| {
         socket.join(room);
         ack.send("ok").expect("there is room for an answer");
+        ready(())
     });
     socket.on(
         "publish",
@@ -49,6 +53,7 @@ async fn connected(socket: SocketRef) {
             let published = socket.within(room).emit("msg", &payload).now_or_never();
             let published = published.expect("a broadcast on one server waits for nothing");
             published.expect("there is room for a message");
+            ready(())
         },
     );
 }
