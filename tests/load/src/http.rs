@@ -9,6 +9,9 @@ use tokio::{
 
 use crate::{Fallible, client};
 
+/// Between packets of one body.
+const SEPARATOR: u8 = 0x1e;
+
 #[derive(Debug)]
 pub struct Http {
     stream: TcpStream,
@@ -55,7 +58,7 @@ impl Http {
         written.map_err(|error| format!("cannot write: {error}"))
     }
 
-    /// Waits for the answer's body.
+    /// Waits for the answer's body, and leaves pings out, one of which may come first: no run is as long as their timeout.
     ///
     /// # Errors
     /// When its status is not 200.
@@ -63,7 +66,8 @@ impl Http {
         loop {
             if let Some((body, end)) = answer(&self.unread)? {
                 self.unread.drain(..end);
-                return Ok(body);
+                let packets = body.split(|byte| *byte == SEPARATOR).filter(|packet| *packet != b"2");
+                return Ok(packets.collect::<Vec<_>>().join(&SEPARATOR));
             }
             match self.stream.read_buf(&mut self.unread).await {
                 Ok(0) => return Err("the server ended the connection".into()),
