@@ -61,12 +61,17 @@ pub(super) async fn by_websocket(target: Target) -> Fallible<Client> {
 pub(super) async fn by_upgrade(target: Target) -> Fallible<Client> {
     let mut http = Http::open(target.address).await?;
     let sid = join(&mut http).await?;
-    http.get(&format!("/socket.io/?EIO=4&transport=polling&sid={sid}&t=probe"))
-        .await?;
+    let poll = format!("/socket.io/?EIO=4&transport=polling&sid={sid}&t=probe");
+    http.get(&poll).await?;
     let mut client = Client::upgrade(target, &format!("/socket.io/?EIO=4&transport=websocket&sid={sid}")).await?;
     client.add(frame::TEXT, b"2probe");
     client.expect(|packet| packet == b"3probe").await?;
-    let released = http.body().await?;
+    let mut released = http.body().await?;
+    while released.is_empty() {
+        // It was answered by a ping.
+        http.get(&poll).await?;
+        released = http.body().await?;
+    }
     if released != b"6" {
         return Err(format!(
             "the poll was answered by {}",
