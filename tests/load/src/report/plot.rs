@@ -21,7 +21,7 @@ const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#333}.title{font-w
     @media(prefers-color-scheme:dark){text{fill:#ddd}}";
 
 pub(super) fn svg(measured: &[Measured]) -> String {
-    let (mut rows, mut y) = (String::new(), 10.0);
+    let (mut rows, mut y) = (String::new(), 26.0);
     for measured in measured
         .iter()
         .filter(|measured| !measured.scenario.name.starts_with("scale-"))
