@@ -56,9 +56,10 @@ socket.on('rate', ({ posts_a_second: rate, readers }) => {
 });
 
 $('more').addEventListener('click', () => {
-  scrollTo({ top: 0 });
   showHeld();
-  $('posts').focus();
+  // At once, and after what has come above: else the browser keeps what was read where it was.
+  scrollTo({ top: 0, behavior: 'instant' });
+  $('posts').focus({ preventScroll: true });
 });
 addEventListener('scroll', () => atTop() && showHeld(), { passive: true });
 
