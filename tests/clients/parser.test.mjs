@@ -7,7 +7,7 @@ import { describeServers } from './server.mjs';
 
 const BIG = [2n ** 53n + 1n, 2n ** 64n - 1n, -(2n ** 63n)];
 
-describeServers('own parser', { contract: 'socket', parser: 'big-integers', concurrency: true }, (server) => {
+describeServers('own parser', { contract: 'socket', parser: 'big-integers', concurrency: 4 }, (server) => {
   for (const version of Object.keys(CLIENTS)) {
     for (const way of Object.keys(WAYS)) {
       it(`of client ${version}, ${way}, has what JSON in JavaScript has not`, async (t) => {
