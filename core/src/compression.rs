@@ -20,6 +20,9 @@ pub(crate) enum Coding {
 impl Coding {
     /// The one that the client likes best, if it likes any better than none.
     pub(crate) fn accepted(request: &HeaderMap) -> Option<Self> {
+        if !request.contains_key(ACCEPT_ENCODING) {
+            return None;
+        }
         let quality = |coding: &str| quality(request, coding).or_else(|| quality(request, "*"));
         let gzip = (quality("gzip").or(quality("x-gzip")).unwrap_or(0), Self::Gzip);
         let zlib = (quality("deflate").unwrap_or(0), Self::Zlib);

@@ -3,6 +3,10 @@
 mod adapter;
 #[cfg(feature = "admin")]
 pub mod admin;
+#[cfg(feature = "__bench")]
+#[doc(hidden)]
+#[allow(missing_docs, clippy::missing_panics_doc, reason = "for benchmarks only")]
+pub mod bench;
 mod client_bundle;
 mod compression;
 mod cookie;
@@ -30,6 +34,7 @@ mod socketio;
 pub mod testing;
 #[cfg(feature = "typescript")]
 pub mod typescript;
+mod upgraded;
 
 /// What the code that `#[namespace]` writes calls.
 #[doc(hidden)]

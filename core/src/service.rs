@@ -15,11 +15,13 @@ use futures_util::{FutureExt as _, future::OptionFuture};
 use http::{Method, Request, Response, StatusCode, Uri, request::Parts};
 use http_body::{Body, Frame, SizeHint};
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use pin_project_lite::pin_project;
 use tower_service::Service as TowerService;
 
-use crate::engine::{Engine, ResponseBody, Ticket, WebTransportTicket, asks_for_websocket};
+use crate::{
+    engine::{Engine, ResponseBody, Ticket, WebTransportTicket, asks_for_websocket},
+    upgraded,
+};
 
 /// The future of a [`Service`]'s response. It never fails.
 ///
@@ -89,7 +91,7 @@ impl Service {
     /// ```
     pub fn begins_connection(&self, method: &Method, uri: &Uri) -> bool {
         // A WebSocket over HTTP/2 is a CONNECT.
-        matches!(*method, Method::GET | Method::CONNECT) && self.engine.begins_connection(self.tail(uri.path()), uri)
+        matches!(*method, Method::GET | Method::CONNECT) && self.engine.begins_connection(uri)
     }
 
     /// Whether a request wants to become a WebSocket, by HTTP/1.1 (RFC 6455) or HTTP/2 (RFC 8441):
@@ -133,8 +135,7 @@ impl Service {
     where
         B: Body<Data: Buf>,
     {
-        let tail = self.tail(parts.uri.path()).to_owned();
-        self.engine.handle(&tail, parts, body).await
+        self.engine.handle(Box::new(parts), body).await
     }
 
     /// Accepts a request that [asks for a WebSocket](Self::asks_for_websocket): for adapters to web
@@ -165,8 +166,7 @@ impl Service {
         &self,
         parts: Parts,
     ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
-        let tail = self.tail(parts.uri.path()).to_owned();
-        self.engine.accept_websocket(&tail, parts).await
+        self.engine.accept_websocket(Box::new(parts)).await
     }
 
     /// Accepts a request for a session of WebTransport, a CONNECT over HTTP/3: for listeners. Accept the
@@ -197,37 +197,22 @@ impl Service {
         }
     }
 
-    fn tail<'a>(&self, path: &'a str) -> &'a str {
-        let endpoint = self.path();
-        if endpoint.is_empty() {
-            // Whatever stands before it is a prefix of the application's; where clients before 1.0 ask for
-            // more than a file, they name their protocol.
-            let last = path.rfind('/').unwrap_or(0);
-            return &path[path.rfind("/1/").unwrap_or(last)..];
-        }
-        path.match_indices(endpoint)
-            .map(|(at, endpoint)| &path[at + endpoint.len()..])
-            .filter(|tail| tail.is_empty() || tail.starts_with('/'))
-            .last()
-            .unwrap_or(path)
-    }
-
     fn answer<B>(&self, request: Request<B>) -> ResponseFuture
     where
         B: Body<Data: Buf + Send> + Send + 'static,
     {
         let (mut parts, body) = request.into_parts();
         let upgrade = parts.extensions.remove::<OnUpgrade>();
-        let service = self.clone();
+        let (service, parts) = (self.clone(), Box::new(parts));
         if !asks_for_websocket(&parts) {
-            return Box::pin(async move { Ok(service.handle(parts, body).await) });
+            return Box::pin(async move { Ok(service.engine.handle(parts, body).await) });
         }
         drop(body);
         Box::pin(async move { Ok(service.open_websocket(parts, upgrade).await) })
     }
 
-    async fn open_websocket(&self, parts: Parts, upgrade: Option<OnUpgrade>) -> Response<ResponseBody> {
-        match self.accept_websocket(parts).await {
+    async fn open_websocket(&self, parts: Box<Parts>, upgrade: Option<OnUpgrade>) -> Response<ResponseBody> {
+        match self.engine.accept_websocket(parts).await {
             Ok((response, ticket)) => {
                 // Without it the server below cannot hand over its stream; then the ticket's drop
                 // ends what had begun.
@@ -236,7 +221,7 @@ impl Service {
                     tokio::spawn(upgrade.then(|io| {
                         let drive = io
                             .inspect_err(cannot_be_taken_over)
-                            .map(|io| ticket.drive(TokioIo::new(io)));
+                            .map(|io| upgraded::drive(ticket, io));
                         OptionFuture::from(drive.ok())
                     }));
                 }

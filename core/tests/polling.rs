@@ -13,6 +13,8 @@ use kit::{Answer, Gate, Log, Polling, answer, idle, request, secs};
 use tokio::time::sleep;
 use tower_socketio::{Ack, Data, DisconnectReason, Socket, SocketIo, SocketIoBuilder, State};
 
+const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
+
 fn server(builder: SocketIoBuilder) -> (SocketIo, Log) {
     let log = Log::default();
     let io = builder.state(log.clone()).build();
@@ -39,12 +41,11 @@ fn chunks<const N: usize>(chunks: [Option<&'static str>; N]) -> impl http_body::
 }
 
 async fn assert_unknown(client: &Polling) {
-    let unknown = r#"{"code":1,"message":"Session ID unknown"}"#;
     assert_eq!(
         client.get().await,
         Answer {
             status: 400,
-            body: unknown.into()
+            body: UNKNOWN.into()
         }
     );
 }
@@ -264,5 +265,18 @@ async fn a_post_that_makes_no_sense_ends_the_session() {
         assert_eq!(response.status(), 400, "{payload:?}");
         assert_eq!(answer(get).await.packets().last(), Some(&"1"), "{payload:?}");
         assert_eq!(log.take().last().map(String::as_str), Some(reason), "{payload:?}");
+    }
+}
+
+/// The session ends in a task of its own, on another thread: the poll may come before, between and after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_poll_that_meets_the_end_of_its_session_is_told_so() {
+    let (io, _) = server(SocketIo::builder());
+    for _ in 0..5_000 {
+        let client = Polling::open(&io).await;
+        assert_eq!(client.post("malformed").await.status, 400);
+        let answer = client.get().await;
+        let told = (answer.status, &*answer.body);
+        assert!(matches!(told, (200, "1") | (400, UNKNOWN)), "{told:?}");
     }
 }

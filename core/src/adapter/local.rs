@@ -18,9 +18,10 @@ use indexmap::IndexMap;
 use super::{
     Adapter, Details, Selection,
     room_events::{Change, Hook, RoomEvents},
+    rousing::Rousing,
 };
 use crate::{
-    engine::{BySid, Flags, MaybeSid, Sid},
+    engine::{BySid, Flags, MaybeSid, Runtime, Sid, Wake},
     error::AckError,
     observability::instruments::Gauge,
     socketio::{acks::Question, args::RawArgs, frames::Frames, socket::Socket},
@@ -32,6 +33,7 @@ pub(crate) struct Rooms {
     state: Mutex<State>,
     /// Whether anybody listens to events.
     is_watched: AtomicBool,
+    runtime: Runtime,
 }
 
 #[derive(Debug)]
@@ -82,7 +84,7 @@ impl Members {
 }
 
 impl Rooms {
-    pub(crate) fn new(count: Gauge) -> Self {
+    pub(crate) fn new(count: Gauge, runtime: Runtime) -> Self {
         Self {
             state: Mutex::new(State {
                 all: Members::default(),
@@ -91,6 +93,7 @@ impl Rooms {
                 count,
             }),
             is_watched: AtomicBool::new(false),
+            runtime,
         }
     }
 
@@ -160,29 +163,41 @@ impl Rooms {
     }
 
     /// Every socket selected, each once.
-    pub(crate) fn select(&self, selection: &Selection, mut each: impl FnMut(&Socket)) {
+    pub(crate) fn select(&self, selection: &Selection, each: impl FnMut(&Socket)) {
+        let (groups, excluded) = self.choose(selection);
+        each_chosen(&groups, &excluded, selection, each);
+    }
+
+    /// Sends to every socket selected, each once. Where they are many, they are woken by and by.
+    fn reach(&self, selection: &Selection, mut send: impl FnMut(&Socket, Wake) -> bool) {
+        let (groups, excluded) = self.choose(selection);
+        let rousing = Rousing::new(groups);
+        let wake = rousing.wake();
+        let mut anybody_sleeps = false;
+        each_chosen(rousing.groups(), &excluded, selection, |socket| {
+            anybody_sleeps |= send(socket, wake);
+        });
+        if !anybody_sleeps {
+            rousing.end();
+        } else if let Some(runtime) = self.runtime.nearest() {
+            rousing.begin(&runtime);
+        }
+    }
+
+    /// Whom a selection may mean, and who of them is not meant.
+    fn choose(&self, selection: &Selection) -> (Vec<Group>, Excluded) {
         let mut state = self.lock();
-        let excluded: HashSet<Sid, BySid> = selection
+        let excluded = selection
             .except
             .iter()
             .flat_map(|room| state.room(room))
             .flat_map(Group::ids)
             .collect();
-        let groups: Vec<Group> = match &selection.rooms {
+        let groups = match &selection.rooms {
             None => vec![Group::Members(state.all.snapshot())],
             Some(rooms) => rooms.iter().flat_map(|room| state.room(room)).collect(),
         };
-        drop(state);
-        let mut seen = (groups.len() > 1).then(HashSet::<Sid, BySid>::default);
-        for socket in groups.iter().flat_map(Group::sockets) {
-            let id = socket.id();
-            if selection.except_socket.as_ref() != Some(id)
-                && !excluded.contains(id)
-                && seen.as_mut().is_none_or(|seen| seen.insert(id.clone()))
-            {
-                each(socket);
-            }
-        }
+        (groups, excluded)
     }
 
     /// Adds somebody who is told what happens from now on.
@@ -223,11 +238,11 @@ impl Rooms {
 
 impl Adapter for Rooms {
     fn broadcast(&self, packet: &Frames, to: &Selection, flags: Flags) {
-        self.select(to, |socket| socket.deliver(packet, flags));
+        self.reach(to, |socket, wake| socket.deliver(packet, flags, wake));
     }
 
     fn ask(&self, event: &Frames, to: &Selection, flags: Flags, question: &Question) {
-        self.select(to, |socket| socket.deliver_question(event, flags, question));
+        self.reach(to, |socket, wake| socket.deliver_question(event, flags, question, wake));
     }
 
     fn join(&self, who: &Selection, rooms: &[Box<str>]) {
@@ -313,14 +328,29 @@ impl State {
     }
 }
 
+type Excluded = HashSet<Sid, BySid>;
+
+fn each_chosen(groups: &[Group], excluded: &Excluded, selection: &Selection, mut each: impl FnMut(&Socket)) {
+    let mut seen = (groups.len() > 1).then(HashSet::<Sid, BySid>::default);
+    for socket in groups.iter().flat_map(Group::sockets) {
+        let id = socket.id();
+        if selection.except_socket.as_ref() != Some(id)
+            && !excluded.contains(id)
+            && seen.as_mut().is_none_or(|seen| seen.insert(id.clone()))
+        {
+            each(socket);
+        }
+    }
+}
+
 /// What a room's name stands for.
-enum Group {
+pub(super) enum Group {
     Members(Arc<[Socket]>),
     One(Socket),
 }
 
 impl Group {
-    fn sockets(&self) -> &[Socket] {
+    pub(super) fn sockets(&self) -> &[Socket] {
         match self {
             Self::Members(sockets) => sockets,
             Self::One(socket) => std::slice::from_ref(socket),

@@ -5,6 +5,7 @@
 
 pub(crate) mod local;
 pub(crate) mod room_events;
+mod rousing;
 
 use std::fmt;
 

@@ -102,6 +102,22 @@ impl Default for Flags {
     }
 }
 
+/// When the owner of a connection is woken for what is queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wake {
+    Now,
+    /// By [`Connection::rouse`], which the caller sees to.
+    Later,
+}
+
+/// What became of frames.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sent {
+    pub(crate) is_queued: bool,
+    /// They are the first for an owner that still sleeps.
+    pub(crate) owner_sleeps: bool,
+}
+
 /// How full an outbox is, beyond its largest message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fill {
@@ -135,6 +151,51 @@ impl State {
     /// Bytes that are not written yet.
     fn waiting(&self) -> usize {
         self.taken + self.outbox.bytes()
+    }
+
+    /// Queues frames, together or not at all.
+    #[inline]
+    fn queue<'a>(
+        &mut self,
+        frames: impl Iterator<Item = &'a Frame>,
+        flags: Flags,
+        outbox_limit: usize,
+        generation: Generation,
+    ) -> Queued {
+        let volatile = flags.volatile;
+        let mut queued = Queued::default();
+        if self.ending.is_some() {
+            return queued;
+        }
+        if volatile && !self.writable {
+            queued.dropped = frames.count();
+            return queued;
+        }
+        if self.waiting() == 0 {
+            self.largest = 0;
+        }
+        let limit = outbox_limit.saturating_add(self.largest);
+        if self.waiting() > limit {
+            queued.dropped = self.outbox.drop_volatile();
+        }
+        let waiting = self.waiting();
+        if waiting > limit {
+            if volatile {
+                queued.dropped += frames.count();
+            } else {
+                queued.cut_off_at = Some(waiting);
+                self.outbox = Outbox::default();
+                self.ending = Some(CloseReason::TransportError);
+            }
+            return queued;
+        }
+        for frame in frames {
+            queued.messages += 1;
+            queued.bytes += generation.message_len(frame);
+            self.outbox.push(frame.clone(), volatile);
+        }
+        self.largest = self.largest.max(self.waiting() - waiting);
+        queued
     }
 }
 
@@ -249,7 +310,7 @@ impl Connection {
             Some(settings) => frame.compressible(settings),
             None => frame,
         };
-        self.send_frames([frame].iter(), Flags::default());
+        self.send_frames([frame].iter(), Flags::default(), Wake::Now);
     }
 
     /// Sends what is queued, then closes the connection with that reason. Only the first reason
@@ -279,46 +340,36 @@ impl Connection {
     }
 
     /// Queues frames, together or not at all, and says which.
-    pub(crate) fn send_frames<'a>(&self, frames: impl Iterator<Item = &'a Frame>, flags: Flags) -> bool {
-        let volatile = flags.volatile;
+    pub(crate) fn send_frames<'a>(&self, frames: impl Iterator<Item = &'a Frame>, flags: Flags, wake: Wake) -> Sent {
         let generation = self.generation();
-        let mut queued = Queued::default();
-        let transport = self.change(|state| {
-            if state.ending.is_some() {
-                return state.transport;
-            }
-            if volatile && !state.writable {
-                queued.dropped = frames.count();
-                return state.transport;
-            }
-            if state.waiting() == 0 {
-                state.largest = 0;
-            }
-            let limit = self.0.sending.outbox_limit.saturating_add(state.largest);
-            if state.waiting() > limit {
-                queued.dropped = state.outbox.drop_volatile();
-            }
-            let waiting = state.waiting();
-            if waiting > limit {
-                if volatile {
-                    queued.dropped += frames.count();
-                } else {
-                    queued.cut_off_at = Some(waiting);
-                    state.outbox = Outbox::default();
-                    state.ending = Some(CloseReason::TransportError);
-                }
-                return state.transport;
-            }
-            for frame in frames {
-                queued.messages += 1;
-                queued.bytes += generation.message_len(frame);
-                state.outbox.push(frame.clone(), volatile);
-            }
-            state.largest = state.largest.max(state.waiting() - waiting);
-            state.transport
-        });
+        let mut state = self.lock();
+        let queued = state.queue(frames, flags, self.0.sending.outbox_limit, generation);
+        let transport = state.transport;
+        let is_first = !std::mem::replace(&mut state.dirty, true);
+        let waker = match wake {
+            Wake::Now => state.waker.take(),
+            Wake::Later => None,
+        };
+        let owner_sleeps = is_first && state.waker.is_some();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
         self.0.meter.queued(generation, transport, queued);
-        queued.messages > 0
+        Sent {
+            is_queued: queued.messages > 0,
+            owner_sleeps,
+        }
+    }
+
+    /// Wakes the owner if it sleeps although something was queued.
+    pub(crate) fn rouse(&self) {
+        let mut state = self.lock();
+        let waker = if state.dirty { state.waker.take() } else { None };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Wakes the owner, to look at its application's state anew.

@@ -21,6 +21,7 @@ use super::{
     connection::Connection,
     generation::Switch,
     reason::CloseReason,
+    runtime::Serving,
     sid::Sid,
     transport::Transport,
 };
@@ -44,6 +45,8 @@ pub(super) struct Life {
     above: Above,
     /// As the connection has it, behind a lock.
     transport: Transport,
+    /// When its last turn was: reading the clock for each packet costs more than it tells.
+    now: Instant,
     scope: Scope,
 }
 
@@ -121,8 +124,10 @@ impl Life {
         if server.is_closing() {
             connection.close(CloseReason::ServerShuttingDown);
         }
+        let now = now();
         Some(Box::new(Self {
-            conn: Conn::new(now(), connection.profile().heartbeat, server.config.timing()),
+            now,
+            conn: Conn::new(now, connection.profile().heartbeat, server.config.timing()),
             connection,
             form: reader.form,
             release_poll: false,
@@ -195,10 +200,9 @@ impl Life {
         };
     }
 
-    /// A packet came over the transport.
+    /// A packet came over the transport, in its turn.
     pub(super) fn receive(&mut self, cx: &mut Context<'_>, signal: &Signal<'_>) -> Received {
-        let now = now();
-        let step = self.conn.handle_packet(now, signal);
+        let step = self.conn.handle_packet(self.now, signal);
         let client = match &mut self.above {
             Above::Open(client) => client,
             Above::Waiting(_) => {
@@ -217,10 +221,11 @@ impl Life {
         };
         let generation = self.connection.generation();
         self.server.meter.received(generation, self.transport, bytes);
+        let _serving = Serving::begin();
         match client.message(cx, message) {
             Flow::Open => Received::GoOn,
             Flow::Full => {
-                self.conn.handle_stall(now);
+                self.conn.handle_stall(self.now);
                 Received::Stalled
             }
         }
@@ -239,11 +244,15 @@ impl Life {
             self.close(reason);
         }
         let flow = match &mut self.above {
-            Above::Open(client) => client.poll(cx),
+            Above::Open(client) => {
+                let _serving = Serving::begin();
+                client.poll(cx)
+            }
             Above::Waiting(_) => Flow::Open,
             Above::Ended => return Turn::Closed,
         };
         let now = now();
+        self.now = now;
         match flow {
             Flow::Open => self.conn.handle_resume(now),
             Flow::Full => self.conn.handle_stall(now),

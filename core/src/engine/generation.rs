@@ -3,6 +3,9 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+use serde::Serialize;
+
 use super::codec::{Malformed, PayloadForm, Posted, Signal, eio3, eio4, frame::Frame, v0_9};
 use super::sid::Sid;
 
@@ -219,7 +222,7 @@ impl Generation {
     }
 
     /// Frames as one polling payload.
-    pub(super) fn encode_payload<'a>(
+    pub(crate) fn encode_payload<'a>(
         self,
         frames: impl Iterator<Item = &'a Frame> + Clone,
         form: PayloadForm,
@@ -256,7 +259,7 @@ impl Generation {
     }
 
     /// The first packet of a connection, with what the client must know of it.
-    pub(super) fn open(self, data: &serde_json::Value) -> Frame {
+    pub(super) fn open(self, data: &impl Serialize) -> Frame {
         match self {
             Self::V0_9 => v0_9::control(&Signal::Open),
             Self::Eio3 | Self::Eio4 => eio4::open(data),
@@ -285,6 +288,14 @@ impl Generation {
             Self::V0_9 => None,
             Self::Eio3 => Some(eio3::binary(bytes)),
             Self::Eio4 => Some(Frame::binary(&[], bytes)),
+        }
+    }
+
+    /// As [`binary`](Self::binary), without a copy where they are many.
+    pub(crate) fn bytes(self, bytes: &Bytes) -> Option<Frame> {
+        match self {
+            Self::V0_9 | Self::Eio3 => self.binary(bytes),
+            Self::Eio4 => Some(Frame::bytes(bytes)),
         }
     }
 

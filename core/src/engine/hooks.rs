@@ -78,10 +78,10 @@ impl Hooks {
         })
     }
 
-    /// The request, where a hook wants it once there is an answer.
-    pub(super) fn keep(&self, parts: &Parts) -> Option<Parts> {
+    /// The request, where a hook wants it once there is an answer: boxed, since most servers have none.
+    pub(super) fn keep(&self, parts: &Parts) -> Option<Box<Parts>> {
         let is_wanted = self.headers.is_some() || self.initial_headers.is_some();
-        is_wanted.then(|| parts.clone())
+        is_wanted.then(|| Box::new(parts.clone()))
     }
 
     /// Adds to the headers of a session's answer. `request`, as [`keep`](Self::keep) gave it.

@@ -75,13 +75,14 @@ enum Content {
 }
 
 impl Engine {
-    /// Whether a request belongs to no session yet. `tail` is what follows the endpoint's path.
-    pub(crate) fn begins_connection(&self, tail: &str, uri: &Uri) -> bool {
-        Route::read(tail, uri.query(), &self.0.config).is_ok_and(|route| route.begins_connection())
+    /// Whether a request belongs to no session yet.
+    pub(crate) fn begins_connection(&self, uri: &Uri) -> bool {
+        Route::read(self.tail(uri.path()), uri.query(), &self.0.config).is_ok_and(|route| route.begins_connection())
     }
 
-    /// Answers a request that is no WebSocket's. `tail` is what follows the endpoint's path.
-    pub(crate) async fn handle<B>(&self, tail: &str, parts: Parts, body: B) -> Response<ResponseBody>
+    /// Answers a request that is no WebSocket's. Its head is boxed, as a future holds what it is given once for each
+    /// function that passes it on.
+    pub(crate) async fn handle<B>(&self, parts: Box<Parts>, body: B) -> Response<ResponseBody>
     where
         B: Body<Data: Buf>,
     {
@@ -90,6 +91,7 @@ impl Engine {
             return preflight.map(|()| ResponseBody::default());
         }
         let verdict = config.cors.check(&parts);
+        let tail = self.tail(parts.uri.path());
         let file = config
             .client_bundle
             .as_ref()
@@ -98,7 +100,8 @@ impl Engine {
             file.map(|bytes| ResponseBody(Content::Bytes(bytes)))
         } else {
             match Route::read(tail, parts.uri.query(), config) {
-                Ok(Route::ByPath(route)) => self.0.answer_by_path(route, parts, body, &verdict).await,
+                // Boxed, so that others' requests need no room for it.
+                Ok(Route::ByPath(route)) => Box::pin(self.0.answer_by_path(route, parts, body, &verdict)).await,
                 Ok(Route::ByQuery(route)) => self.0.answer(&route, parts, body, &verdict).await,
                 Err(kind) => self.0.refuse(&kind, &parts),
             }
@@ -109,12 +112,12 @@ impl Engine {
 
     pub(crate) async fn accept_websocket(
         &self,
-        tail: &str,
-        mut parts: Parts,
+        mut parts: Box<Parts>,
     ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
         let cors = &self.0.config.cors;
         let verdict = cors.check(&parts);
-        let accepted = self.0.accept(tail, &mut parts, &verdict).await;
+        let route = Route::read(self.tail(parts.uri.path()), parts.uri.query(), &self.0.config);
+        let accepted = self.0.accept(route, &mut parts, &verdict).await;
         let (mut response, ticket) = match accepted {
             Ok((response, ticket)) => (response, Ok(ticket)),
             Err(response) => (response, Err(())),
@@ -124,6 +127,25 @@ impl Engine {
             Ok(ticket) => Ok((response, ticket)),
             Err(()) => Err(response),
         }
+    }
+
+    /// What follows the endpoint's path.
+    fn tail<'a>(&self, path: &'a str) -> &'a str {
+        let endpoint = &*self.0.config.path;
+        if endpoint.is_empty() {
+            // Whatever stands before it is a prefix of the application's; where clients before 1.0 ask for
+            // more than a file, they name their protocol.
+            let last = path.rfind('/').unwrap_or(0);
+            return &path[path.rfind("/1/").unwrap_or(last)..];
+        }
+        if let Some(tail @ ("" | "/")) = path.strip_prefix(endpoint) {
+            return tail;
+        }
+        path.match_indices(endpoint)
+            .map(|(at, endpoint)| &path[at + endpoint.len()..])
+            .filter(|tail| tail.is_empty() || tail.starts_with('/'))
+            .last()
+            .unwrap_or(path)
     }
 }
 
@@ -158,7 +180,7 @@ impl Shared {
     async fn answer<B>(
         self: &Arc<Self>,
         route: &ByQuery,
-        mut parts: Parts,
+        mut parts: Box<Parts>,
         body: B,
         verdict: &Verdict,
     ) -> Response<ResponseBody>
@@ -179,7 +201,8 @@ impl Shared {
         let mut response = if parts.method == Method::GET {
             // Nothing of the request is kept while the poll is held, unless a hook wants it.
             drop((parts, body));
-            poll(&connection, route.transport, route.dress, packing).await
+            let ended = || refusal(&ConnectionErrorKind::SessionUnknown);
+            poll(&connection, route.transport, route.dress, packing, ended).await
         } else {
             match post(&connection, &parts, body, route.dress, self.config.max_payload).await {
                 Ok(()) => session_text(StatusCode::OK, "text/html", "ok"),
@@ -187,7 +210,7 @@ impl Shared {
             }
         };
         if response.status() == StatusCode::OK {
-            hooks.write_headers(Answer::Further, &mut response, request.as_ref());
+            hooks.write_headers(Answer::Further, &mut response, request.as_deref());
         }
         response
     }
@@ -246,7 +269,7 @@ impl Shared {
         let open = polling::open(&connection, route.dress.form);
         self.runtime().spawn(Carrier::new(life));
         let mut response = payload_answer(generation, open, route.dress, packing);
-        hooks.write_headers(Answer::First(&sid), &mut response, request.as_ref());
+        hooks.write_headers(Answer::First(&sid), &mut response, request.as_deref());
         Ok(response)
     }
 
@@ -290,17 +313,7 @@ impl Shared {
 
     fn refuse(&self, kind: &ConnectionErrorKind, parts: &Parts) -> Response<ResponseBody> {
         self.report(kind, parts);
-        let code = kind.code();
-        let status = match code {
-            4 => StatusCode::FORBIDDEN,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        let message = serde_json::Value::from(kind.message());
-        session_text(
-            status,
-            "application/json",
-            &format!(r#"{{"code":{code},"message":{message}}}"#),
-        )
+        refusal(kind)
     }
 
     /// A request was refused: counts it, and tells the application.
@@ -308,6 +321,20 @@ impl Shared {
         self.meter.refused(Refused::Request { code: kind.code() });
         self.config.hooks.report(kind, parts);
     }
+}
+
+fn refusal(kind: &ConnectionErrorKind) -> Response<ResponseBody> {
+    let code = kind.code();
+    let status = match code {
+        4 => StatusCode::FORBIDDEN,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let message = serde_json::Value::from(kind.message());
+    session_text(
+        status,
+        "application/json",
+        &format!(r#"{{"code":{code},"message":{message}}}"#),
+    )
 }
 
 fn id_taken() -> ConnectionErrorKind {
@@ -329,10 +356,18 @@ fn admit(route: &ByQuery, verdict: &Verdict) -> Result<Generation, ConnectionErr
     route.generation.ok_or(ConnectionErrorKind::UnsupportedProtocol)
 }
 
-async fn poll(connection: &Connection, transport: Transport, dress: Dress, packing: Packing) -> Response<ResponseBody> {
+/// `ended` answers whoever comes as the session ends.
+async fn poll(
+    connection: &Connection,
+    transport: Transport,
+    dress: Dress,
+    packing: Packing,
+    ended: impl FnOnce() -> Response<ResponseBody>,
+) -> Response<ResponseBody> {
     match polling::poll(connection, transport, dress.form).await {
         Ok(payload) => payload_answer(connection.generation(), payload, dress, packing),
-        Err(polling::Refused) => bad_request(),
+        Err(polling::Unanswered::Refused) => bad_request(),
+        Err(polling::Unanswered::Ended) => ended(),
     }
 }
 

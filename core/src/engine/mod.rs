@@ -43,6 +43,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use serde::Serialize;
 use tokio::sync::watch;
 
 mod activity;
@@ -66,16 +67,15 @@ pub(crate) mod traffic;
 pub(crate) mod transport;
 
 pub use self::transport::websocket::deflate::PerMessageDeflate;
-use self::{activity::Activity, config::engine_settings, connection::Sending, meter::Meter, registry::Registry};
 #[cfg(any(fuzzing, test))]
-pub(crate) use self::{
-    codec::Posted, transport::websocket::codec::Decoder,
-    transport::webtransport::codec::read_in_pieces as read_webtransport,
-};
+pub(crate) use self::transport::webtransport::codec::read_in_pieces as read_webtransport;
+use self::{activity::Activity, config::engine_settings, connection::Sending, meter::Meter, registry::Registry};
+#[cfg(any(feature = "__bench", fuzzing, test))]
+pub(crate) use self::{codec::Posted, transport::websocket::codec::Decoder};
 pub(crate) use self::{
     codec::{PayloadForm, Reader, frame::Frame},
     config::EngineConfig,
-    connection::Flags,
+    connection::{Flags, Sent, Wake},
     driver::{Alarm, now},
     generation::{Binary, Recovery, Root, SocketId, Strays},
     http::{asks_for_websocket, settings::http_settings},
@@ -513,15 +513,25 @@ impl Shared {
     /// What a new client is told first.
     fn open_packet(&self, connection: &Connection, transport: Transport) -> Frame {
         let config = &self.config;
-        let open = serde_json::json!({
-            "sid": connection.id(),
-            "upgrades": config.upgrades_from(transport),
-            "pingInterval": config.ping_interval.as_millis(),
-            "pingTimeout": config.ping_timeout.as_millis(),
-            "maxPayload": config.max_payload,
-        });
-        connection.generation().open(&open)
+        connection.generation().open(&OpenPacket {
+            sid: connection.id(),
+            upgrades: config.upgrades_from(transport),
+            ping_interval: config.ping_interval.as_millis(),
+            ping_timeout: config.ping_timeout.as_millis(),
+            max_payload: config.max_payload,
+        })
     }
+}
+
+/// What a client must know of its connection.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OpenPacket<'a> {
+    sid: &'a Sid,
+    upgrades: Vec<&'static str>,
+    ping_interval: u128,
+    ping_timeout: u128,
+    max_payload: usize,
 }
 
 impl fmt::Debug for Shared {

@@ -39,6 +39,10 @@ impl Outbox {
         }
     }
 
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
+
     pub(crate) fn front(&self) -> Option<&Frame> {
         self.first.as_ref().map(|entry| &entry.frame)
     }

@@ -92,18 +92,19 @@ impl Route {
 
 impl ByQuery {
     fn read(query: &str, config: &EngineConfig) -> Result<Self, ConnectionErrorKind> {
-        let transport = parameter(query, "transport")
+        let said = Said::read(query);
+        let transport = said
+            .transport
             .and_then(|name| Transport::named(&name, &Transport::IN_QUERY))
             .filter(|transport| config.transports.contains(transport))
             .ok_or(ConnectionErrorKind::TransportUnknown)?;
-        let session = match parameter(query, "sid") {
+        let session = match said.sid {
             None => Session::New,
             Some(id) if id.is_empty() => Session::New,
             Some(id) => Sid::parse(&id).map_or(Session::Impossible, Session::Known),
         };
-        let protocol = parameter(query, "EIO");
-        let generation = Generation::from_query(protocol.as_deref());
-        let dress = Self::dress(query, config.jsonp)?;
+        let generation = Generation::from_query(said.protocol.as_deref());
+        let dress = Self::dress(said.script, said.b64, config.jsonp)?;
         Ok(Self {
             transport,
             generation: Some(generation).filter(|generation| config.generations.contains(generation)),
@@ -111,13 +112,17 @@ impl ByQuery {
             dress,
             reader: Reader {
                 form: dress.form,
-                decodes_twice: protocol.is_some_and(|protocol| protocol == "2"),
+                decodes_twice: said.protocol.is_some_and(|protocol| protocol == "2"),
             },
         })
     }
 
-    fn dress(query: &str, allows_jsonp: bool) -> Result<Dress, ConnectionErrorKind> {
-        let wrapping = match parameter(query, "j") {
+    fn dress(
+        script: Option<Cow<'_, str>>,
+        b64: Option<Cow<'_, str>>,
+        allows_jsonp: bool,
+    ) -> Result<Dress, ConnectionErrorKind> {
+        let wrapping = match script {
             None => Wrapping::None,
             Some(_) if !allows_jsonp => return Err(ConnectionErrorKind::TransportUnknown),
             Some(digits) => Wrapping::Script(Script {
@@ -125,13 +130,41 @@ impl ByQuery {
                 index: index(&digits).ok_or(ConnectionErrorKind::InvalidIndex)?,
             }),
         };
-        let reads_text_only = wrapping != Wrapping::None || parameter(query, "b64").is_some_and(|b64| !b64.is_empty());
+        let reads_text_only = wrapping != Wrapping::None || b64.is_some_and(|b64| !b64.is_empty());
         let form = if reads_text_only {
             PayloadForm::Text
         } else {
             PayloadForm::Any
         };
         Ok(Dress { form, wrapping })
+    }
+}
+
+/// What a query says to Engine.IO, the first value of each: read in one pass, as each poll and POST has one.
+#[derive(Default)]
+struct Said<'a> {
+    transport: Option<Cow<'a, str>>,
+    sid: Option<Cow<'a, str>>,
+    protocol: Option<Cow<'a, str>>,
+    script: Option<Cow<'a, str>>,
+    b64: Option<Cow<'a, str>>,
+}
+
+impl<'a> Said<'a> {
+    fn read(query: &'a str) -> Self {
+        let mut said = Self::default();
+        for (name, value) in parameters(query) {
+            let first = match &*name {
+                "transport" => &mut said.transport,
+                "sid" => &mut said.sid,
+                "EIO" => &mut said.protocol,
+                "j" => &mut said.script,
+                "b64" => &mut said.b64,
+                _ => continue,
+            };
+            first.get_or_insert(value);
+        }
+        said
     }
 }
 
@@ -191,23 +224,34 @@ fn index(digits: &str) -> Option<u64> {
 
 /// The first value of a query parameter, decoded as forms are (`+` is a space).
 pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    query
-        .split('&')
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .find(|(key, _)| decode(key) == name)
-        .map(|(_, value)| decode(value))
+    parameters(query).find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 /// All query parameters in order, decoded.
 pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+    let mut rest = query;
+    let pairs = std::iter::from_fn(move || {
+        let pair;
+        (pair, rest) = (!rest.is_empty()).then(|| cut(rest, b'&'))?;
+        Some(pair)
+    });
+    pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+        let (key, value) = cut(pair, b'=');
         (decode(key), decode(value))
     })
 }
 
+/// What stands before and after the first of these ASCII characters. `split_once` looks for any character, which
+/// takes longer than what is between two of a query.
+fn cut(text: &str, at: u8) -> (&str, &str) {
+    match text.bytes().position(|byte| byte == at) {
+        Some(index) => (&text[..index], &text[index + 1..]),
+        None => (text, ""),
+    }
+}
+
 fn decode(text: &str) -> Cow<'_, str> {
-    if !text.contains(['+', '%']) {
+    if !text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
         return text.into();
     }
     let spaced = text.replace('+', " ");

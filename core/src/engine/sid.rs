@@ -140,7 +140,10 @@ impl hash::Hash for Sid {
 impl Sid {
     /// A number to find the id by.
     pub(crate) fn hash_word(&self) -> u64 {
-        hash_word(self.as_str())
+        match &self.0 {
+            Text::Usual(id) => random_word(id),
+            Text::Other(id) => hash_word(id),
+        }
     }
 }
 
@@ -162,13 +165,19 @@ impl indexmap::Equivalent<Sid> for MaybeSid<'_> {
 
 /// Of an id of the usual length, which is random, some of its characters; of others a hash.
 fn hash_word(text: &str) -> u64 {
-    let own = text.rsplit('#').next().unwrap_or(text).as_bytes();
-    if let (LENGTH, Some(first), Some(last)) = (own.len(), own.first_chunk(), own.last_chunk()) {
-        return u64::from_le_bytes(*first).rotate_left(32) ^ u64::from_le_bytes(*last);
+    let text = text.as_bytes();
+    let own = text.iter().rposition(|byte| *byte == b'#').map_or(0, |mark| mark + 1);
+    if let Ok(id) = text[own..].try_into() {
+        return random_word(id);
     }
     let mut hasher = hash::DefaultHasher::new();
-    hash::Hasher::write(&mut hasher, text.as_bytes());
+    hash::Hasher::write(&mut hasher, text);
     hash::Hasher::finish(&hasher)
+}
+
+fn random_word(id: &[u8; LENGTH]) -> u64 {
+    let word = |begin: usize| id[begin..].first_chunk().copied().map_or(0, u64::from_le_bytes);
+    word(0).rotate_left(32) ^ word(LENGTH - size_of::<u64>())
 }
 
 /// Hashes ids by the randomness they are made of.

@@ -60,7 +60,8 @@ pub struct Args<T>(pub T);
 pub struct RawArgs {
     /// Values with commas between: valid JSON once in brackets.
     json: Arc<str>,
-    attachments: Arc<[Bytes]>,
+    /// `None` if there are none: all threads would count the references to one empty slice.
+    attachments: Option<Arc<[Bytes]>>,
 }
 
 impl RawArgs {
@@ -83,7 +84,7 @@ impl RawArgs {
             .map_err(EncodeError::Arguments)?;
         Ok(Self {
             json: json.into(),
-            attachments: attachments.into(),
+            attachments: shared(&attachments),
         })
     }
 
@@ -129,7 +130,7 @@ impl RawArgs {
     pub fn get<T: DeserializeOwned>(&self, index: usize) -> Result<Option<T>, ArgsError> {
         split(&self.json)
             .nth(index)
-            .map(|arg| from_arg(arg, &self.attachments).map_err(|error| ArgsError::invalid(index, error)))
+            .map(|arg| from_arg(arg, self.attachments()).map_err(|error| ArgsError::invalid(index, error)))
             .transpose()
     }
 
@@ -148,7 +149,7 @@ impl RawArgs {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn read<T: FromArgs>(&self) -> Result<T, ArgsError> {
-        T::from_args(&self.json, &self.attachments)
+        T::from_args(&self.json, self.attachments())
     }
 
     /// The arguments after the first `count`, to forward them. All attachments stay with them, used or not.
@@ -196,20 +197,20 @@ impl RawArgs {
     /// ```
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
-        &self.attachments
+        self.attachments.as_deref().unwrap_or_default()
     }
 
     /// What a codec has read and checked.
     pub(crate) fn from_wire(args: &str, attachments: &[Bytes]) -> Self {
         Self {
             json: args.into(),
-            // An empty slice is shared by all, unless it is converted.
-            attachments: match attachments {
-                [] => Arc::default(),
-                some => some.into(),
-            },
+            attachments: shared(attachments),
         }
     }
+}
+
+fn shared(attachments: &[Bytes]) -> Option<Arc<[Bytes]>> {
+    (!attachments.is_empty()).then(|| attachments.into())
 }
 
 /// What can be sent with an event or an ack: any [`Serialize`] value (one argument), [`Args`] of a
@@ -423,7 +424,7 @@ impl private::Emit for RawArgs {}
 impl EmitArgs for RawArgs {
     fn write(&self, out: &mut Vec<u8>, attachments: &mut Vec<Bytes>) -> Result<(), EncodeError> {
         out.extend_from_slice(self.json.as_bytes());
-        attachments.extend_from_slice(&self.attachments);
+        attachments.extend_from_slice(self.attachments());
         Ok(())
     }
 }

@@ -319,11 +319,11 @@ impl Broadcast {
                 .iter()
                 .try_for_each(|child| child.send_event(event, &args, question));
         }
-        let frames = match question {
+        let mut frames = match question {
             Some(question) => Frames::event(&self.namespace.path, Some(question.id()), event, args)?,
             None => self.namespace.event(event, args, self.flags.volatile)?,
         };
-        let frames = frames.written_by(self.namespace.parser())?;
+        frames.be_written_by(self.namespace.parser())?;
         let frames = match &self.from {
             Some(socket) => socket.hold(self, frames, question),
             None => Some(frames),

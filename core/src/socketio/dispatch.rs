@@ -151,18 +151,9 @@ impl Client for SocketClient {
         if self.join_by.is_some() && self.entries.iter().any(|entry| entry.socket.is_connected()) {
             self.join_by = None;
         }
-        let now = now();
-        self.end_slowness(now);
-        if self.join_by.is_some_and(|by| by <= now) {
-            self.join_by = None;
-            self.doom(CloseReason::ForcedServerClose);
+        if self.watches_clock() {
+            self.keep_time(now());
         }
-        if self.incomplete_deadline().is_some_and(|deadline| deadline <= now) {
-            tracing::debug!("a client did not send the rest of a packet: its connection is closed");
-            self.incomplete = None;
-            self.doom(CloseReason::ForcedClose);
-        }
-        self.end_deadlock(now);
         self.flow()
     }
 
@@ -175,13 +166,18 @@ impl Client for SocketClient {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.join_by
-            .into_iter()
-            .chain(self.incomplete_deadline())
-            .chain(self.grace_deadline())
-            .chain(self.slowed_until())
-            .chain(self.rare.as_ref().and_then(|rare| rare.stuck_until))
-            .min()
+        let grace = self.grace_deadline();
+        if !self.watches_clock() {
+            return grace;
+        }
+        let stuck_until = self.rare.as_ref().and_then(|rare| rare.stuck_until);
+        let others = [
+            self.join_by,
+            self.incomplete_deadline(),
+            self.slowed_until(),
+            stuck_until,
+        ];
+        others.into_iter().flatten().chain(grace).min()
     }
 
     fn close(mut self: Box<Self>, reason: CloseReason) -> Option<Rest> {
@@ -213,6 +209,26 @@ impl SocketClient {
     /// Nothing goes on any more.
     fn is_over(&self) -> bool {
         self.entries.is_empty() && self.lookups() == 0
+    }
+
+    /// Whether anything but a socket's end may be due.
+    fn watches_clock(&self) -> bool {
+        self.join_by.is_some() || self.incomplete.is_some() || self.rare.is_some() || self.is_stuffed()
+    }
+
+    /// Does what is due.
+    fn keep_time(&mut self, now: Instant) {
+        self.end_slowness(now);
+        if self.join_by.is_some_and(|by| by <= now) {
+            self.join_by = None;
+            self.doom(CloseReason::ForcedServerClose);
+        }
+        if self.incomplete_deadline().is_some_and(|deadline| deadline <= now) {
+            tracing::debug!("a client did not send the rest of a packet: its connection is closed");
+            self.incomplete = None;
+            self.doom(CloseReason::ForcedClose);
+        }
+        self.end_deadlock(now);
     }
 
     fn flow(&self) -> Flow {

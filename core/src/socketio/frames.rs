@@ -10,7 +10,7 @@ use super::{
     recovery::Pid,
 };
 use crate::{
-    engine::{Binary, Connection, Flags, Frame, Generation, Sid},
+    engine::{Binary, Connection, Flags, Frame, Generation, Sent, Sid, Wake},
     parser::{Parser, ParserError},
 };
 
@@ -69,10 +69,9 @@ impl Frames {
     ) -> Result<Self, EncodeError> {
         let mut attachments = Vec::new();
         let ((), head) = Frame::write_text(|out| sio::write_event(out, nsp, id, name, args, &mut attachments))?;
-        Ok(Self {
-            is_event: true,
-            ..Self::with(head, attachments)
-        })
+        let mut frames = Self::with(head, attachments);
+        frames.is_event = true;
+        Ok(frames)
     }
 
     /// As [`event`](Self::event), with an offset for clients that may come back. Neither `,` nor `"` nor `\` may be
@@ -89,11 +88,10 @@ impl Frames {
             sio::append_offset(out, offset);
             Ok(())
         })?;
-        Ok(Self {
-            is_event: true,
-            has_offset: true,
-            ..Self::with(head, attachments)
-        })
+        let mut frames = Self::with(head, attachments);
+        frames.is_event = true;
+        frames.has_offset = true;
+        Ok(frames)
     }
 
     pub(crate) fn ack(nsp: &str, id: u64, args: &(impl EmitArgs + ?Sized)) -> Result<Self, EncodeError> {
@@ -131,9 +129,8 @@ impl Frames {
     }
 
     /// Has the server's own parser write them, too. It is the application's: no lock may be held.
-    pub(crate) fn written_by(mut self, parser: OwnParser<'_>) -> Result<Self, EncodeError> {
-        self.write_own(parser).map_err(EncodeError::Parser)?;
-        Ok(self)
+    pub(crate) fn be_written_by(&mut self, parser: OwnParser<'_>) -> Result<(), EncodeError> {
+        self.write_own(parser).map_err(EncodeError::Parser)
     }
 
     fn write_own(&mut self, parser: OwnParser<'_>) -> Result<(), ParserError> {
@@ -173,7 +170,7 @@ impl Frames {
     }
 
     /// Queues them for a client, in its generation's form.
-    pub(crate) fn send(&self, connection: &Connection, flags: Flags) -> bool {
+    pub(crate) fn send(&self, connection: &Connection, flags: Flags, wake: Wake) -> Sent {
         let form = Form::of(connection.generation(), connection.reader());
         let mut frames = self.in_form(form, connection);
         if flags.compress
@@ -183,7 +180,10 @@ impl Frames {
             let compressible = &self.compressible.get_or_init(Box::default)[form as usize];
             frames = compressible.get_or_init(|| frames.iter().map(|frame| frame.compressible(deflate)).collect());
         }
-        !frames.is_empty() && connection.send_frames(frames.iter(), flags)
+        if frames.is_empty() {
+            return Sent::default();
+        }
+        connection.send_frames(frames.iter(), flags, wake)
     }
 
     fn in_form(&self, form: Form, connection: &Connection) -> &[Frame] {

@@ -2,7 +2,7 @@
 
 use std::{
     any::{Any, TypeId, type_name},
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard,
@@ -95,6 +95,7 @@ pub(crate) struct Registry {
     handlers: RwLock<Handlers>,
     /// A parent's questions are for sockets of its children: no id may be used twice among them.
     ack_ids: AtomicU64,
+    wraps_calls: AtomicBool,
     screens_packets: AtomicBool,
     listens_to_incoming: AtomicBool,
     listens_to_outgoing: AtomicBool,
@@ -132,7 +133,7 @@ pub(crate) struct Handlers {
     pub(crate) packets: Vec<Arc<dyn AnyPacketMiddleware>>,
     pub(crate) connect: Option<Arc<dyn AnyConnectHandler>>,
     pub(crate) disconnect: Option<Arc<dyn AnyDisconnectHandler>>,
-    pub(crate) events: HashMap<Arc<str>, Timed>,
+    pub(crate) events: BTreeMap<Arc<str>, Timed>,
     pub(crate) any: Option<Arc<dyn AnyEventHandler>>,
     /// For events that have no handler of their own.
     pub(crate) other: Option<Arc<dyn AnyEventHandler>>,
@@ -447,6 +448,7 @@ impl Namespace {
     {
         let wrapper = move |call, next| -> HandlerFuture { Box::pin(wrapper(call, next)) };
         self.change(|handlers| handlers.wrappers.push(Arc::new(wrapper)));
+        self.0.registry.wraps_calls.store(true, Ordering::Relaxed);
         self
     }
 
@@ -557,7 +559,7 @@ impl Shared {
             Family::Child(parent) => parent.history.as_ref().map(|history| history.of_child()),
             Family::Alone | Family::Parent(_) => core.config.history(),
         };
-        let rooms = Arc::new(Rooms::new(meter.rooms.clone()));
+        let rooms = Arc::new(Rooms::new(meter.rooms.clone(), core.runtime.clone()));
         if let Family::Child(parent) = &family {
             rooms.watch_as(&parent.rooms);
         }
@@ -604,10 +606,10 @@ impl Shared {
 
     /// A call with all that is wrapped around it.
     pub(crate) fn wrap(&self, call: impl FnOnce() -> Call, future: HandlerFuture) -> HandlerFuture {
-        let wrappers = self.handlers().wrappers.clone();
-        if wrappers.is_empty() {
+        if !self.registry.wraps_calls.load(Ordering::Relaxed) {
             return future;
         }
+        let wrappers = self.handlers().wrappers.clone();
         let call = call();
         // Wrappers may await, and the rules change meanwhile.
         let socket = call.socket().clone();

@@ -39,7 +39,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    engine::{CloseReason, Connection, Flags, Root, Sid, SocketId, Transport},
+    engine::{CloseReason, Connection, Flags, Root, Sid, SocketId, Transport, Wake},
     handshake::Handshake,
 };
 
@@ -361,7 +361,7 @@ impl Socket {
             }
             None => return self.disconnect_client(),
         };
-        frames.send(&self.0.connection, Flags::default());
+        frames.send(&self.0.connection, Flags::default(), Wake::Now);
         if self.is_connection() {
             self.0.connection.close(CloseReason::ForcedClose);
         }
@@ -377,7 +377,11 @@ impl Socket {
     pub(crate) fn handle_disconnect(&self) {
         self.leave_namespace(DisconnectReason::ClientNamespaceDisconnect);
         if self.is_connection() {
-            Frames::disconnect(self.0.namespace.parser(), self.path()).send(&self.0.connection, Flags::default());
+            Frames::disconnect(self.0.namespace.parser(), self.path()).send(
+                &self.0.connection,
+                Flags::default(),
+                Wake::Now,
+            );
             self.0.connection.close(CloseReason::TransportClose);
         }
         self.0.connection.wake();
@@ -430,7 +434,8 @@ impl Socket {
     }
 
     pub(crate) fn answer(&self, ack: &OpenAck, args: &impl EmitArgs) -> Result<(), EncodeError> {
-        let frames = self.admit(Frames::ack(self.path(), ack.id(), args)?)?;
+        let mut frames = Frames::ack(self.path(), ack.id(), args)?;
+        self.admit(&mut frames)?;
         if ack.take() {
             self.queue(frames, Flags::default());
         }
@@ -442,15 +447,22 @@ impl Socket {
         self.send_frames(frames, Flags::default())
     }
 
-    /// A broadcast's frames, for a socket that is connected.
-    pub(crate) fn deliver(&self, frames: &Frames, flags: Flags) {
-        if frames.send(&self.0.connection, flags) && frames.is_event() {
+    /// A broadcast's frames, for a socket that is connected. `true`: for later, to be [roused](Self::rouse).
+    pub(crate) fn deliver(&self, frames: &Frames, flags: Flags, wake: Wake) -> bool {
+        let sent = frames.send(&self.0.connection, flags, wake);
+        if sent.is_queued && frames.is_event() {
             self.0.namespace.meter.event_sent();
         }
         // Whoever sends those does so with a lock.
         if !frames.is_held && !frames.has_offset() {
             self.show_outgoing(frames);
         }
+        sent.owner_sleeps
+    }
+
+    /// What was queued for later is to be sent.
+    pub(crate) fn rouse(&self) {
+        self.0.connection.rouse();
     }
 
     /// Whether its client can be sent that.
@@ -458,17 +470,18 @@ impl Socket {
         frames.is_for(&self.0.connection)
     }
 
-    /// A broadcast's question, for a socket that is connected. Not under another socket's lock.
-    pub(crate) fn deliver_question(&self, frames: &Frames, flags: Flags, question: &Question) {
+    /// A broadcast's question, as [`deliver`](Self::deliver). Not under another socket's lock.
+    pub(crate) fn deliver_question(&self, frames: &Frames, flags: Flags, question: &Question, wake: Wake) -> bool {
         if !frames.is_for(&self.0.connection) {
-            return;
+            return false;
         }
         let mut state = self.lock();
         if let Status::Connected = state.status {
             state.acks.extend(question.ask(self));
             drop(state);
-            self.deliver(frames, flags);
+            return self.deliver(frames, flags, wake);
         }
+        false
     }
 
     /// The client answered; an answer that nobody waits for is not even read.
@@ -508,7 +521,8 @@ impl Socket {
         timeout: Option<Duration>,
     ) -> AckFuture<T> {
         let id = self.0.namespace.next_ack_id();
-        let frames = Frames::event(self.path(), Some(id), event, args).and_then(|frames| self.admit(frames));
+        let frames = Frames::event(self.path(), Some(id), event, args);
+        let frames = frames.and_then(|mut frames| self.admit(&mut frames).map(|()| frames));
         let frames = match frames {
             Ok(frames) => frames,
             Err(error) => return AckFuture::unsent(error),
@@ -523,16 +537,16 @@ impl Socket {
         AckFuture::sent(self.clone(), id, answer, timeout)
     }
 
-    pub(super) fn send_frames(&self, frames: Frames, flags: Flags) -> Result<(), EncodeError> {
-        let frames = self.admit(frames)?;
+    pub(super) fn send_frames(&self, mut frames: Frames, flags: Flags) -> Result<(), EncodeError> {
+        self.admit(&mut frames)?;
         self.queue(frames, flags);
         Ok(())
     }
 
     /// As this client can be sent it.
-    fn admit(&self, frames: Frames) -> Result<Frames, EncodeError> {
+    fn admit(&self, frames: &mut Frames) -> Result<(), EncodeError> {
         if frames.is_for(&self.0.connection) {
-            frames.written_by(self.0.namespace.parser())
+            frames.be_written_by(self.0.namespace.parser())
         } else {
             Err(EncodeError::BinaryUnsupported)
         }

@@ -18,37 +18,28 @@ use crate::error::FailureKind;
 
 /// A handler's future. Ready when it has ended, panicked or been aborted.
 pub(crate) struct Task {
-    socket: Socket,
-    occasion: OwnedOccasion,
-    ack: Option<OpenAck>,
+    /// `None` once it has ended.
+    called: Option<Called>,
     future: Option<Caught>,
     _running: Running,
 }
 
-/// A handler that has ended.
-pub(crate) struct Done {
+/// Whose handler was called, and what for.
+pub(crate) struct Called {
     pub(crate) socket: Socket,
     pub(crate) occasion: OwnedOccasion,
-    /// The ack to answer if the handler failed.
+    /// The ack to answer if the handler fails.
     pub(crate) ack: Option<OpenAck>,
-    pub(crate) result: Result<(), FailureKind>,
 }
 
 impl Task {
-    pub(crate) fn new(socket: Socket, occasion: OwnedOccasion, future: HandlerFuture, running: Running) -> Self {
-        let future = meter::in_span(&socket, occasion.as_occasion(), future);
+    pub(crate) fn new(called: Called, future: HandlerFuture, running: Running) -> Self {
+        let future = meter::in_span(&called.socket, called.occasion.as_occasion(), future);
         Self {
-            _running: running,
-            socket,
-            occasion,
-            ack: None,
+            called: Some(called),
             future: Some(Caught::new(future)),
+            _running: running,
         }
-    }
-
-    /// Names the ack that is to be answered if the handler fails.
-    pub(crate) fn acked_by(self, ack: Option<OpenAck>) -> Self {
-        Self { ack, ..self }
     }
 
     /// Drops the handler where it stands.
@@ -59,24 +50,20 @@ impl Task {
     }
 
     pub(crate) fn belongs_to(&self, socket: &Socket) -> bool {
-        self.socket.is(socket)
+        self.called.as_ref().is_some_and(|called| called.socket.is(socket))
     }
 }
 
 impl Future for Task {
-    type Output = Done;
+    type Output = (Called, Result<(), FailureKind>);
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Done> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let result = match &mut self.future {
             None => Err(FailureKind::GraceExceeded),
             Some(future) => ready!(Pin::new(future).poll(cx)),
         };
-        Poll::Ready(Done {
-            socket: self.socket.clone(),
-            occasion: self.occasion.clone(),
-            ack: self.ack.clone(),
-            result,
-        })
+        let called = self.called.take().expect("not polled again once it has ended");
+        Poll::Ready((called, result))
     }
 }
 

@@ -233,6 +233,12 @@ impl Ws {
         texts
     }
 
+    /// Whether something has come that was not read.
+    pub(crate) fn has_unread(&mut self) -> bool {
+        let read = self.stream.read_buf(&mut self.unread).now_or_never();
+        read.is_some() || !self.unread.is_empty()
+    }
+
     /// Answers pings for that long, in which nothing else may come.
     pub(crate) async fn quiet(&mut self, time: Duration) {
         let end = Instant::now() + time;

@@ -4,6 +4,8 @@ use std::{
     time::Duration,
 };
 
+use crate::PollingClient;
+
 /// A client of Socket.IO over WebSocket, that blocks.
 #[derive(Debug)]
 pub struct Client(TcpStream);
@@ -17,11 +19,33 @@ impl Client {
     /// # Panics
     /// When the server refuses.
     pub fn open(server: SocketAddr, headers: &str) -> io::Result<Self> {
+        Self::by_path(server, "/socket.io/?EIO=4&transport=websocket", headers)
+    }
+
+    /// Becomes a WebSocket that a polling client upgrades to, and takes its session over.
+    ///
+    /// # Errors
+    /// When the server goes away.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    pub fn upgrade(server: SocketAddr, polling: &mut PollingClient) -> io::Result<Self> {
+        polling.poll()?;
+        let path = format!("/socket.io/?EIO=4&transport=websocket&sid={}", polling.id());
+        let mut client = Self::by_path(server, &path, "")?;
+        client.send(&frame("2probe"))?;
+        assert_eq!(client.receive()?, b"3probe");
+        assert_eq!(polling.answer()?, "6");
+        client.send(&frame("5"))?;
+        Ok(client)
+    }
+
+    fn by_path(server: SocketAddr, path: &str, headers: &str) -> io::Result<Self> {
         let mut stream = TcpStream::connect(server)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
         let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {server}\r\nConnection: Upgrade\r\n\
+            "GET {path} HTTP/1.1\r\nHost: {server}\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n",
         );
         stream.write_all(request.as_bytes())?;
@@ -48,6 +72,19 @@ impl Client {
         client.send(&frame("40"))?;
         assert!(client.receive()?.starts_with(b"40{"), "not let in");
         Ok(client)
+    }
+
+    /// Says goodbye, and waits for the server's and the end of the stream.
+    ///
+    /// # Errors
+    /// When the server goes away without.
+    ///
+    /// # Panics
+    /// When it says something else.
+    pub fn close(mut self) -> io::Result<()> {
+        self.send(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8])?;
+        assert_eq!(self.read()?, [0x03, 0xe8]);
+        self.0.read_to_end(&mut Vec::new()).map(drop)
     }
 
     /// Sends frames at once.

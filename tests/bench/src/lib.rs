@@ -1,11 +1,13 @@
-//! What the benchmarks share: a client that blocks, and a table of figures with their limits.
+//! What the benchmarks share: clients that block, and a table of figures with their limits.
 
 use std::process::ExitCode;
 
 mod client;
+mod polling;
 mod table;
 
 pub use client::{Client, frame};
+pub use polling::PollingClient;
 pub use table::Table;
 
 /// Whether `cargo bench` runs this program: `cargo test --benches` does too, but does not say so.

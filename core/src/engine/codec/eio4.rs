@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Malformed, Signal, frame::Frame};
 
@@ -96,12 +96,9 @@ pub(crate) fn encode_payload<'a>(frames: impl Iterator<Item = &'a Frame> + Clone
 }
 
 /// The first packet of a connection, with what the client must know of it.
-pub(crate) fn open(data: &serde_json::Value) -> Frame {
-    let written: Result<_, std::convert::Infallible> = Frame::write_packet(b'0', |out| {
-        out.extend_from_slice(data.to_string().as_bytes());
-        Ok(())
-    });
-    let Ok(((), frame)) = written;
+pub(crate) fn open(data: &impl Serialize) -> Frame {
+    let written = Frame::write_packet(b'0', |out| serde_json::to_writer(out, data));
+    let ((), frame) = written.expect("text and numbers are JSON");
     frame
 }
 
@@ -209,7 +206,7 @@ mod tests {
             let frame = control(&signal);
             assert_eq!(frame.packet(), packet.as_bytes());
             assert_eq!(
-                frame.websocket(None)[..],
+                frame.websocket(None).concat(),
                 [&[0x81, u8::try_from(packet.len()).unwrap()], packet.as_bytes()].concat()
             );
         }

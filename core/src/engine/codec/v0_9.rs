@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(sent, ["1::", "2::", "7:::1+0", "8::"]);
         for signal in [Signal::Open, Signal::Ping(""), Signal::Close, Signal::Noop] {
             let frame = control(&signal);
-            assert_eq!(frame.websocket(None)[1] as usize, frame.packet().len());
+            assert_eq!(frame.websocket(None)[0][1] as usize, frame.packet().len());
         }
         assert_eq!(
             handshake("abc", 45, "websocket,xhr-polling"),

@@ -45,7 +45,7 @@ impl Shared {
     pub(super) async fn answer_by_path<B>(
         self: &Arc<Self>,
         route: ByPath,
-        parts: Parts,
+        parts: Box<Parts>,
         body: B,
         verdict: &Verdict,
     ) -> Response<ResponseBody>
@@ -64,7 +64,7 @@ impl Shared {
     async fn fulfil<B>(
         self: &Arc<Self>,
         route: ByPath,
-        parts: Parts,
+        parts: Box<Parts>,
         body: B,
         verdict: &Verdict,
     ) -> Response<ResponseBody>
@@ -146,7 +146,7 @@ impl Shared {
 
     async fn reserve(
         self: &Arc<Self>,
-        mut parts: Parts,
+        mut parts: Box<Parts>,
         generation: Generation,
         dress: Dress,
     ) -> Response<ResponseBody> {
@@ -190,7 +190,7 @@ impl Shared {
             Wrapping::Script(script) => script_answer(&script.call(&dress::string(&answer)), dress),
             Wrapping::None | Wrapping::Page => session_text(StatusCode::OK, TEXT, &answer),
         };
-        hooks.write_headers(Answer::First(&sid), &mut response, request.as_ref());
+        hooks.write_headers(Answer::First(&sid), &mut response, request.as_deref());
         response
     }
 
@@ -198,7 +198,7 @@ impl Shared {
         self: &Arc<Self>,
         connection: &Connection,
         transport: Transport,
-        parts: Parts,
+        parts: Box<Parts>,
         body: B,
         dress: Dress,
     ) -> Response<ResponseBody>
@@ -214,7 +214,7 @@ impl Shared {
                 drop((parts, body));
                 self.take_from_websocket(connection, transport);
                 if transport.polls() {
-                    poll(connection, transport, dress, packing).await
+                    poll(connection, transport, dress, packing, bad_request).await
                 } else {
                     stream_answer(connection, transport, dress)
                 }
@@ -237,7 +237,7 @@ impl Shared {
             }
         };
         if response.status() == StatusCode::OK {
-            hooks.write_headers(Answer::Further, &mut response, request.as_ref());
+            hooks.write_headers(Answer::Further, &mut response, request.as_deref());
         }
         response
     }

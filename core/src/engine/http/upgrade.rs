@@ -33,11 +33,11 @@ use crate::{
 impl Shared {
     pub(super) async fn accept(
         self: &Arc<Self>,
-        tail: &str,
+        route: Result<Route, ConnectionErrorKind>,
         parts: &mut Parts,
         verdict: &Verdict,
     ) -> Result<(Response<ResponseBody>, Ticket), Response<ResponseBody>> {
-        let purpose = match self.purpose(tail, parts, verdict) {
+        let purpose = match self.purpose(route, parts, verdict) {
             Ok(purpose) => purpose,
             Err(kind) => return Err(self.refuse_upgrade(&kind, parts)),
         };
@@ -79,7 +79,7 @@ impl Shared {
         let server = self.clone();
         let mut response = opening.response().map(|()| ResponseBody::default());
         let hooks = &self.config.hooks;
-        hooks.write_headers(answer, &mut response, request.as_ref());
+        hooks.write_headers(answer, &mut response, request.as_deref());
         if let Some(subprotocol) = subprotocol {
             response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
         }
@@ -95,8 +95,13 @@ impl Shared {
         Ok((response, ticket))
     }
 
-    fn purpose(&self, tail: &str, parts: &Parts, verdict: &Verdict) -> Result<Found, ConnectionErrorKind> {
-        let route = match Route::read(tail, parts.uri.query(), &self.config)? {
+    fn purpose(
+        &self,
+        route: Result<Route, ConnectionErrorKind>,
+        parts: &Parts,
+        verdict: &Verdict,
+    ) -> Result<Found, ConnectionErrorKind> {
+        let route = match route? {
             Route::ByPath(route) => return self.purpose_by_path(&route, parts, verdict).map(Found::Session),
             Route::ByQuery(route) => route,
         };

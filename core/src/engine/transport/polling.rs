@@ -49,6 +49,15 @@ const POSTS_AT_A_TIME: u8 = 4;
 #[derive(Debug)]
 pub(crate) struct Refused;
 
+/// Why a poll has no payload.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// The protocol forbids it.
+    Refused,
+    /// Its session ended while it came.
+    Ended,
+}
+
 /// The answer to a poll. Dropping it undelivered ends the session, since its messages are lost.
 #[derive(Debug)]
 pub(crate) struct Payload {
@@ -106,15 +115,19 @@ pub(crate) fn open(connection: &Connection, form: PayloadForm) -> Payload {
 }
 
 /// Waits for the next payload.
-pub(crate) async fn poll(connection: &Connection, transport: Transport, form: PayloadForm) -> Result<Payload, Refused> {
+pub(crate) async fn poll(
+    connection: &Connection,
+    transport: Transport,
+    form: PayloadForm,
+) -> Result<Payload, Unanswered> {
     // Where the newest poll counts, another may be open, or given up, without harm.
     let open = match connection.profile().switch {
-        Switch::Probe => Some(OpenRequest::new(connection, RequestKind::Poll)?),
+        Switch::Probe => Some(OpenRequest::new(connection, RequestKind::Poll).map_err(|Refused| Unanswered::Refused)?),
         Switch::Newest => None,
     };
     let (sender, answer) = oneshot::channel();
     connection.request(Request::Poll(transport, Outlet::Poll(form, sender)));
-    let payload = answer.await.map_err(|_| Refused);
+    let payload = answer.await.map_err(|_| Unanswered::Ended);
     if let Some(open) = open {
         open.complete();
     }

@@ -33,7 +33,8 @@ pub(crate) fn decode(generation: Generation, text: &str, max_attachments: usize)
 
 /// The query that clients before 3.0 append to a namespace stands for what later ones send as `auth`.
 fn query_as_auth(generation: Generation, mut packet: Packet<'_>) -> Packet<'_> {
-    if let (Generation::Eio3, Kind::Connect, Some((nsp, query))) = (generation, packet.kind, packet.nsp.split_once('?'))
+    if let (Generation::Eio3, Kind::Connect) = (generation, packet.kind)
+        && let Some((nsp, query)) = packet.nsp.split_once('?')
     {
         packet.nsp = nsp;
         packet.body = Body::Object(query_as_json(query).into());
@@ -110,7 +111,7 @@ impl Form {
 }
 
 fn with(head: Frame, generation: Generation, attachments: &[Bytes]) -> Box<[Frame]> {
-    let binary = attachments.iter().filter_map(|bytes| generation.binary(bytes));
+    let binary = attachments.iter().filter_map(|bytes| generation.bytes(bytes));
     std::iter::once(head).chain(binary).collect()
 }
 

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{SocketClient, entry::Entry};
 use crate::{
-    engine::{Flags, Root},
+    engine::{Flags, Root, Wake},
     error::{FailureKind, Told},
     socketio::{
         call::{Call, OwnedOccasion},
@@ -18,7 +18,7 @@ use crate::{
         reason::DisconnectReason,
         recovery::restore::{Recognised, take_claim},
         socket::Socket,
-        task::{Done, Task, contain},
+        task::{Called, Task, contain},
     },
 };
 
@@ -81,20 +81,20 @@ impl SocketClient {
             let call = || Call::new(&socket, OwnedOccasion::Connect);
             connect(&socket).map(|future| socket.shared().wrap(call, future))
         });
+        let called = Called {
+            socket,
+            occasion: OwnedOccasion::Connect,
+            ack: None,
+        };
         match connecting {
             Ok(Some(future)) => {
-                let running = socket.shared().meter.connect.begin();
-                self.run(cx, Task::new(socket, OwnedOccasion::Connect, future, running));
+                let running = called.socket.shared().meter.connect.begin();
+                self.run(cx, Task::new(called, future, running));
             }
             Ok(None) => {
-                socket.accept();
+                called.socket.accept();
             }
-            Err(panic) => self.finish(&Done {
-                socket,
-                occasion: OwnedOccasion::Connect,
-                ack: None,
-                result: Err(panic),
-            }),
+            Err(panic) => self.finish(&called, Err(panic)),
         }
     }
 
@@ -107,7 +107,7 @@ impl SocketClient {
             .leave_namespace(DisconnectReason::ServerNamespaceDisconnect)
             .is_some()
         {
-            frames.send(&self.connection, Flags::default());
+            frames.send(&self.connection, Flags::default(), Wake::Now);
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
         handler::AnyEventHandler,
         namespace::Timed,
         socket::Socket,
-        task::{Done, Task, contain},
+        task::{Called, Task, contain},
     },
 };
 
@@ -93,33 +93,27 @@ impl SocketClient {
         occasion: OwnedOccasion,
         Timed { handler, timer }: &Timed,
     ) {
-        let socket = context.socket.clone();
-        let called = contain(|| {
+        let future = contain(|| {
             let call = || Call::new(context.socket, occasion.clone());
             let future = handler.call(context)?;
             Ok(context.socket.shared().wrap(call, future))
         });
-        let ack = context.ack.clone();
-        let failure = match called {
-            Ok(Ok(future)) => {
-                let task = Task::new(socket, occasion, future, timer.begin());
-                return self.run(cx, task.acked_by(ack));
-            }
-            Ok(Err(rejection)) => FailureKind::Rejected(rejection),
-            Err(panic) => panic,
-        };
-        self.finish(&Done {
-            socket,
+        let called = Called {
+            socket: context.socket.clone(),
             occasion,
-            ack,
-            result: Err(failure),
-        });
+            ack: context.ack.clone(),
+        };
+        match future {
+            Ok(Ok(future)) => self.run(cx, Task::new(called, future, timer.begin())),
+            Ok(Err(rejection)) => self.finish(&called, Err(FailureKind::Rejected(rejection))),
+            Err(panic) => self.finish(&called, Err(panic)),
+        }
     }
 
     /// Polls a handler once, and keeps it if it is pending.
     pub(super) fn run(&mut self, cx: &mut Context<'_>, mut task: Task) {
         match Pin::new(&mut task).poll(cx) {
-            Poll::Ready(done) => self.finish(&done),
+            Poll::Ready((called, result)) => self.finish(&called, result),
             Poll::Pending => {
                 if let Some(entry) = self.entries.iter_mut().find(|entry| task.belongs_to(&entry.socket)) {
                     entry.running += 1;
@@ -129,19 +123,14 @@ impl SocketClient {
         }
     }
 
-    pub(super) fn finish(&mut self, done: &Done) {
-        let Done {
-            socket,
-            occasion,
-            ack,
-            result,
-        } = done;
+    pub(super) fn finish(&mut self, called: &Called, result: Result<(), FailureKind>) {
+        let Called { socket, occasion, ack } = called;
         if matches!(occasion, OwnedOccasion::Connect) && socket.is_connecting() {
             // Nothing let it in, and if it did not fail either, a wrapper kept it from running.
             let failure = result.as_ref().err();
             self.refuse(socket, failure.map_or(Told::internal(), FailureKind::told));
         }
-        if let Err(failure) = result {
+        if let Err(failure) = &result {
             Self::fail(socket, occasion.as_occasion(), ack.as_ref(), failure);
         }
         match occasion {
@@ -171,11 +160,11 @@ impl SocketClient {
             match Pin::new(&mut **tasks).poll_next(cx) {
                 Poll::Pending => break,
                 Poll::Ready(None) => self.tasks = None,
-                Poll::Ready(Some(done)) => {
-                    if let Some(entry) = self.entries.iter_mut().find(|entry| entry.socket.is(&done.socket)) {
+                Poll::Ready(Some((called, result))) => {
+                    if let Some(entry) = self.entries.iter_mut().find(|entry| entry.socket.is(&called.socket)) {
                         entry.running -= 1;
                     }
-                    self.finish(&done);
+                    self.finish(&called, result);
                     ended = true;
                 }
             }
@@ -187,9 +176,9 @@ impl SocketClient {
     pub(super) fn start_waiting(&mut self, cx: &mut Context<'_>) -> bool {
         let mut started = false;
         for index in 0..self.entries.len() {
-            while self.has_room() {
+            while self.entries[index].has_next() && self.has_room() {
                 let entry = &mut self.entries[index];
-                if !entry.has_next() || !entry.socket.was_let_in() {
+                if !entry.socket.was_let_in() {
                     break;
                 }
                 // Other tasks get their turn, too: this one is woken for its next.

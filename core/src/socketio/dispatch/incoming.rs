@@ -100,7 +100,9 @@ impl SocketClient {
 
     fn dispatch(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>, attachments: &[Bytes]) {
         let Packet { nsp, id, receipt, .. } = *packet;
-        if let (Some(id), Some(index)) = (receipt, self.live(nsp)) {
+        if let Some(id) = receipt
+            && let Some(index) = self.live(nsp)
+        {
             // Nothing that could fail.
             let _ = self.entries[index].socket.send_ack(id, &Args(()));
         }

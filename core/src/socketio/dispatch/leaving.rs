@@ -14,7 +14,7 @@ use crate::{
         handler::HandlerFuture,
         reason::DisconnectReason,
         socket::{Socket, Was},
-        task::{Task, contain},
+        task::{Called, Task, contain},
     },
 };
 
@@ -62,7 +62,12 @@ impl SocketClient {
                 match (was == Was::Connected).then(|| disconnect(&socket, reason)).flatten() {
                     Some(future) => {
                         let running = socket.shared().meter.disconnect.begin();
-                        self.run(cx, Task::new(socket, OwnedOccasion::Disconnect, future, running));
+                        let called = Called {
+                            socket,
+                            occasion: OwnedOccasion::Disconnect,
+                            ack: None,
+                        };
+                        self.run(cx, Task::new(called, future, running));
                     }
                     None => self.remove(&socket),
                 }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{SocketClient, entry::Waiting};
 use crate::{
-    engine::Flags,
+    engine::{Flags, Wake},
     error::{FailureKind, Told},
     socketio::{
         codec,
@@ -223,7 +223,7 @@ impl SocketClient {
     pub(super) fn refuse_namespace(&self, nsp: &str, message: &str) {
         let parser = self.core.parser.as_deref();
         let frames = Frames::connect_error(parser, self.connection.generation(), nsp, message, None);
-        frames.send(&self.connection, Flags::default());
+        frames.send(&self.connection, Flags::default(), Wake::Now);
     }
 }
 

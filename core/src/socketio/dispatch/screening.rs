@@ -13,7 +13,7 @@ use crate::socketio::{
     packet_middleware::{AnyPacketMiddleware, Packet, Screening},
     reason::DisconnectReason,
     socket::Socket,
-    task::Task,
+    task::{Called, Task},
 };
 
 impl SocketClient {
@@ -34,13 +34,12 @@ impl SocketClient {
         let packet = Packet::new(event.name, RawArgs::from_wire(event.args, event.attachments));
         let future = screening.clone().run(middleware, socket.clone(), packet, ack.clone());
         let running = socket.shared().meter.unnamed.begin();
-        let task = Task::new(
-            socket.clone(),
-            OwnedOccasion::Packet(screening),
-            Box::pin(future),
-            running,
-        );
-        self.run(cx, task.acked_by(ack));
+        let called = Called {
+            socket: socket.clone(),
+            occasion: OwnedOccasion::Packet(screening),
+            ack,
+        };
+        self.run(cx, Task::new(called, Box::pin(future), running));
     }
 
     /// What middleware has let through is the next event of its socket.

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     adapter::{Selection, local::Rooms},
-    engine::{Flags, Sid},
+    engine::{Flags, Sid, Wake},
     socketio::{
         args::EncodeError,
         frames::Frames,
@@ -349,7 +349,7 @@ impl History {
         };
         let first = missed.frames.iter().map(|(frames, flags)| (frames, *flags));
         for (frames, flags) in first.chain(later) {
-            socket.deliver(frames, flags);
+            socket.deliver(frames, flags, Wake::Now);
         }
         true
     }
@@ -357,8 +357,9 @@ impl History {
 
 impl MissedEvent {
     fn encode(&self, namespace: &Namespace) -> Result<(Frames, Flags), EncodeError> {
-        let frames = Frames::recoverable_event(&namespace.path, &self.name, &self.args, &self.offset)?;
-        Ok((frames.written_by(namespace.parser())?, Flags::default()))
+        let mut frames = Frames::recoverable_event(&namespace.path, &self.name, &self.args, &self.offset)?;
+        frames.be_written_by(namespace.parser())?;
+        Ok((frames, Flags::default()))
     }
 }
 

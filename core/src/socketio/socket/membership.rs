@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Socket;
 use crate::{
-    engine::{CloseReason, Flags},
+    engine::{CloseReason, Flags, Wake},
     socketio::{
         acks::Question, broadcast::Broadcast, frames::Frames, reason::DisconnectReason, recovery::history::History,
     },
@@ -69,7 +69,7 @@ impl Socket {
             }
             log.enter();
         }
-        connected.send(connection, Flags::default());
+        connected.send(connection, Flags::default(), Wake::Now);
         let rooms = &self.0.namespace.rooms;
         rooms.insert(self);
         self.0.client.insert(self);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Socket, State, Status, WeakSocket, extras::Extras, membership::Was};
 use crate::{
-    engine::{CloseReason, Connection, Flags, Recovery, Sid},
+    engine::{CloseReason, Connection, Flags, Recovery, Sid, Wake},
     socketio::{
         args::{EmitArgs, EncodeError},
         frames::Frames,
@@ -203,7 +203,7 @@ impl Socket {
             Some(history) if frames.has_offset() => {
                 history.send(rooms, frames, flags, To::Socket(self.id().clone()), || {
                     if let Some(socket) = rooms.get(self.id().as_str()) {
-                        socket.deliver(frames, flags);
+                        socket.deliver(frames, flags, Wake::Now);
                     }
                 });
                 if !frames.is_held
@@ -212,7 +212,9 @@ impl Socket {
                     socket.show_outgoing(frames);
                 }
             }
-            _ => self.deliver(frames, flags),
+            _ => {
+                self.deliver(frames, flags, Wake::Now);
+            }
         }
     }
 

@@ -8,8 +8,6 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use bench::{Client, frame};
-
 /// Where `cargo build` puts the servers' release builds: beside this program's.
 fn release() -> PathBuf {
     let program = env::current_exe().expect("this program has a path");
@@ -28,9 +26,19 @@ pub(crate) fn build(servers: &[&str]) -> Result<(), String> {
     }
 }
 
-/// All instructions that a server takes, from its start to its end, for so many echoes.
-pub(crate) fn instructions(server: &str, depth: u16, echoes: u16) -> Result<f64, String> {
-    let counts = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("callgrind.{server}.{depth}"));
+/// What clients do, so many times.
+pub(crate) type Load = fn(SocketAddr, u16) -> io::Result<()>;
+
+/// The instructions that a server takes each time.
+pub(crate) fn each(server: &str, name: &str, load: Load, times: u16) -> Result<f64, String> {
+    let once = instructions(server, name, load, times)?;
+    let twice = instructions(server, name, load, 2 * times)?;
+    Ok((twice - once) / f64::from(times))
+}
+
+/// All that it takes, from its start to its end.
+fn instructions(server: &str, name: &str, load: Load, times: u16) -> Result<f64, String> {
+    let counts = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("callgrind.{server}.{name}"));
     let process = Command::new("valgrind")
         .args(["--quiet", "--tool=callgrind"])
         .arg(format!("--callgrind-out-file={}", counts.display()))
@@ -43,25 +51,11 @@ pub(crate) fn instructions(server: &str, depth: u16, echoes: u16) -> Result<f64,
         .map_err(|error| format!("valgrind does not run: {error}; install it"))?;
     let mut running = Running(process);
     let address = running.address().ok_or_else(|| format!("{server} does not listen"))?;
-    echo(address, depth, echoes).map_err(|error| format!("{server} does not echo: {error}"))?;
+    load(address, times).map_err(|error| format!("{server} fails at {name}: {error}"))?;
     running
         .stop()
         .map_err(|error| format!("{server} does not stop: {error}"))?;
     total(&counts).ok_or_else(|| format!("there is no total in {}", counts.display()))
-}
-
-/// Sends so many messages at once, and again when they have all come back.
-fn echo(server: SocketAddr, depth: u16, echoes: u16) -> io::Result<()> {
-    let mut client = Client::connect(server, "")?;
-    let packet = format!(r#"42["echo","{}"]"#, "x".repeat(64));
-    let frames = frame(&packet).repeat(depth.into());
-    for _ in 0..echoes / depth {
-        client.send(&frames)?;
-        for _ in 0..depth {
-            assert_eq!(client.receive()?, packet.as_bytes());
-        }
-    }
-    Ok(())
 }
 
 fn total(counts: &Path) -> Option<f64> {

@@ -20,6 +20,7 @@ async fn serve(Command { service, port, prefix }: Command) -> io::Result<()> {
     };
     HttpServer::new(app)
         .workers(workers.unwrap_or(2))
+        .tcp_nodelay(true)
         .listen(listener)?
         .run()
         .await

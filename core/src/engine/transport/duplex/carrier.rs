@@ -121,19 +121,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Future for Carrier<IO, F> {
                 return Poll::Ready(None);
             };
             let work = life.connection.begin_turn();
-            let mut requests = work.requests.into_iter();
-            // All others are a polling client's: dropping them refuses them.
-            if let Some(Request::TakeOver(transport, to)) =
-                requests.find(|request| matches!(request, Request::TakeOver(..)))
-            {
-                return this.hand_over(transport, to, requests);
+            if !work.requests.is_empty() {
+                let mut requests = work.requests.into_iter();
+                // All others are a polling client's: dropping them refuses them.
+                if let Some(Request::TakeOver(transport, to)) =
+                    requests.find(|request| matches!(request, Request::TakeOver(..)))
+                {
+                    return this.hand_over(transport, to, requests);
+                }
             }
             let turn = life.turn(cx, work.ending);
 
             if wire.is_flushed() {
                 let outbox = life.connection.take_outbox();
-                this.taken = outbox.bytes();
-                wire.send(in_form(&life.connection, life.form, outbox));
+                if !outbox.is_empty() {
+                    this.taken = outbox.bytes();
+                    wire.send(in_form(&life.connection, life.form, outbox));
+                }
             }
             let writable = match wire.poll_flush(cx) {
                 Poll::Ready(Ok(())) => {

@@ -24,8 +24,11 @@ use crate::engine::{Shared, codec::frame::Frame, outbox::Outbox};
 /// Bytes read with one system call, into a buffer that the connections of a thread share.
 const READ: usize = 32 * 1024;
 
-/// Frames written with one system call.
+/// Slices written with one system call.
 const SLICES: usize = 16;
+
+/// Frames up to this length are put together to be written: a slice of its own costs more than the copy.
+const JOINED: usize = 2048;
 
 /// How long a client may take to answer the closing handshake, and to read what is left where it or the
 /// server has no more time.
@@ -44,6 +47,8 @@ pub(in crate::engine::transport) struct Wire<IO, F> {
     written: usize,
     /// The newest ping's answer: a client that does not read gets no second one.
     answer: Option<Frame>,
+    /// The stream may hold back what was written to it.
+    is_dirty: bool,
 }
 
 /// Why no more can be read.
@@ -69,6 +74,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Wire<IO, F> {
             outbox: Outbox::default(),
             written: 0,
             answer: None,
+            is_dirty: false,
         }
     }
 
@@ -137,30 +143,36 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Wire<IO, F> {
             if self.outbox.is_empty() {
                 match self.answer.take() {
                     Some(answer) => self.outbox.push(answer, false),
-                    None => return Pin::new(&mut self.io).poll_flush(cx),
+                    None if self.is_dirty => {
+                        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+                        self.is_dirty = false;
+                        return Poll::Ready(Ok(()));
+                    }
+                    None => return Poll::Ready(Ok(())),
                 }
             }
-            let mut slices = [IoSlice::new(&[]); SLICES];
-            let mut count = 0;
-            let mut skip = self.written;
-            let framing = &self.framing;
-            for (slice, part) in slices
-                .iter_mut()
-                .zip(self.outbox.iter().flat_map(|frame| framing.parts(frame)))
-            {
-                let skipped = skip.min(part.len());
-                skip -= skipped;
-                *slice = IoSlice::new(&part[skipped..]);
-                count += 1;
-            }
-            let io = Pin::new(&mut self.io);
-            let written = ready!(match &slices[..count] {
-                [one] => io.poll_write(cx, one),
-                several => io.poll_write_vectored(cx, several),
-            })?;
+            let Self {
+                io,
+                framing,
+                outbox,
+                written,
+                ..
+            } = self;
+            let parts = outbox.iter().flat_map(|frame| framing.parts(frame));
+            let io = Pin::new(io);
+            let written = ready!(
+                if outbox.len() > 1 && parts.clone().take(SLICES).all(|part| part.len() <= JOINED) {
+                    let mut scratch = Scratch::take();
+                    let joined = join(&mut scratch.0, parts);
+                    io.poll_write(cx, &scratch.0[*written..joined])
+                } else {
+                    write_slices(io, cx, parts, *written)
+                }
+            )?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.is_dirty = true;
             self.advance(written);
         }
     }
@@ -238,6 +250,40 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Wire<IO, F> {
     }
 }
 
+/// Writes the first parts, without so many bytes.
+fn write_slices<'a>(
+    io: Pin<&mut impl AsyncWrite>,
+    cx: &mut Context<'_>,
+    parts: impl Iterator<Item = &'a [u8]>,
+    mut skip: usize,
+) -> Poll<io::Result<usize>> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let mut count = 0;
+    for (slice, part) in slices.iter_mut().zip(parts) {
+        let skipped = skip.min(part.len());
+        skip -= skipped;
+        *slice = IoSlice::new(&part[skipped..]);
+        count += 1;
+    }
+    match &slices[..count] {
+        [one] => io.poll_write(cx, one),
+        several => io.poll_write_vectored(cx, several),
+    }
+}
+
+/// Puts the short parts together that come first, as long as there is room; how many bytes they are.
+fn join<'a>(buffer: &mut [u8], parts: impl Iterator<Item = &'a [u8]>) -> usize {
+    let mut joined = 0;
+    for part in parts.take_while(|part| part.len() <= JOINED) {
+        let Some(room) = buffer.get_mut(joined..joined + part.len()) else {
+            break;
+        };
+        room.copy_from_slice(part);
+        joined += part.len();
+    }
+    joined
+}
+
 /// The thread's read buffer, given back when dropped. One that is in use, as by a handler that
 /// drives another connection in memory, is replaced by a new one.
 struct Scratch(Box<[u8]>);
@@ -255,5 +301,77 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         SCRATCH.set(Some(std::mem::take(&mut self.0)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::task::noop_waker_ref;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::engine::transport::websocket::codec::Decoder;
+
+    /// A stream that takes so many bytes at a time.
+    struct Narrow {
+        at_once: usize,
+        taken: Vec<u8>,
+        calls: usize,
+    }
+
+    impl AsyncRead for Narrow {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Narrow {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            let some = &bytes[..bytes.len().min(self.at_once)];
+            self.taken.extend_from_slice(some);
+            self.calls += 1;
+            Poll::Ready(Ok(some.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn written(frames: &[Frame], at_once: usize) -> Narrow {
+        let stream = Narrow {
+            at_once,
+            taken: Vec::new(),
+            calls: 0,
+        };
+        let mut wire = Wire::new(stream, Decoder::new(1, None));
+        for frame in frames {
+            wire.push(frame.clone());
+        }
+        let done = wire.poll_flush(&mut Context::from_waker(noop_waker_ref()));
+        assert!(matches!(done, Poll::Ready(Ok(()))) && wire.is_flushed());
+        wire.io
+    }
+
+    proptest! {
+        #[test]
+        fn every_byte_is_written_once_in_order_whatever_the_stream_takes(
+            lengths in prop::collection::vec(prop_oneof![0..200_usize, JOINED - 10..JOINED + 10, 5_000..70_000_usize], 1..40),
+            at_once in prop_oneof![1_000..3_000_usize, Just(usize::MAX)],
+        ) {
+            let frames: Vec<_> = lengths.iter().map(|length| Frame::bytes(&vec![length.to_le_bytes()[0]; *length].into())).collect();
+            let expected: Vec<u8> = frames.iter().flat_map(|frame| frame.websocket(None)).flatten().copied().collect();
+            prop_assert!(written(&frames, at_once).taken == expected);
+        }
+    }
+
+    #[test]
+    fn short_frames_are_written_together() {
+        let frames: Vec<_> = (0..200).map(|_| Frame::text("short")).collect();
+        assert_eq!(written(&frames, usize::MAX).calls, 1);
     }
 }

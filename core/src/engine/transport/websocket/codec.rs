@@ -18,7 +18,7 @@ mod frame;
 mod violation;
 
 pub(crate) use frame::put_compressed_header_before;
-pub(crate) use frame::{MAX_HEADER, Opcode, control_frame, put_header_before};
+pub(crate) use frame::{MAX_HEADER, Opcode, control_frame, header, put_header_before};
 pub(crate) use violation::Violation;
 
 /// The most fragments of one message. Fragments are joined as they arrive and cost no memory, so
@@ -75,6 +75,12 @@ impl Decoder {
             message: None,
             state: State::Open,
         }
+    }
+
+    /// The same, when those bytes have come already.
+    pub(super) fn after(mut self, bytes: &[u8]) -> Self {
+        let _flow = self.pause(bytes);
+        self
     }
 
     /// Takes bytes read from the wire, unmasks them in place and hands every event to `sink`, in

@@ -1,6 +1,6 @@
 //! RFC 6455 as the framing of a duplex stream.
 
-use std::{iter, ops::ControlFlow};
+use std::ops::ControlFlow;
 
 use super::codec::{self, Decoder, Opcode, Violation, control_frame};
 use crate::engine::{
@@ -39,7 +39,8 @@ impl Framing for Decoder {
     }
 
     fn parts<'a>(&self, frame: &'a Frame) -> impl Iterator<Item = &'a [u8]> + Clone {
-        iter::once(frame.websocket(self.deflate()))
+        let parts = frame.websocket(self.deflate());
+        parts.into_iter().filter(|part| !part.is_empty())
     }
 
     fn is_compressing(&self) -> bool {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::oneshot,
@@ -93,11 +94,19 @@ impl Ticket {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        duplex::drive(self.server.activity.begin(), self.begin(io))
+        self.drive_from(Bytes::new(), io)
+    }
+
+    /// As [`drive`](Self::drive), of a stream from which that was read already.
+    pub(crate) fn drive_from<IO>(self, read: Bytes, io: IO) -> impl Future<Output = ()>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        duplex::drive(self.server.activity.begin(), self.begin(read, io))
     }
 
     /// What carries the client; `None` when the upgrade failed.
-    async fn begin<IO>(self, io: IO) -> Option<Carrier<IO, Decoder>>
+    async fn begin<IO>(self, read: Bytes, io: IO) -> Option<Carrier<IO, Decoder>>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
@@ -106,7 +115,8 @@ impl Ticket {
             purpose,
             deflate,
         } = self;
-        let mut wire = Wire::new(io, Decoder::new(server.config.max_payload, deflate));
+        let decoder = Decoder::new(server.config.max_payload, deflate).after(&read);
+        let mut wire = Wire::new(io, decoder);
         let life = match purpose {
             Purpose::Begin(handshake, reader, sid) => {
                 let compressing = deflate.is_some();

@@ -142,15 +142,15 @@ impl Framing for Decoder {
     }
 
     fn parts<'a>(&self, frame: &'a Frame) -> impl Iterator<Item = &'a [u8]> + Clone {
-        let plain = frame.websocket(None);
-        let [_, length, rest @ ..] = plain else {
+        let [head, body] = frame.websocket(None);
+        let [_, length, rest @ ..] = head else {
             unreachable!("a frame has a header");
         };
-        let parts: [&[u8]; 2] = match (frame.is_binary(), rest) {
-            (false, _) => [&plain[1..], &[]],
+        let parts: [&[u8]; 3] = match (frame.is_binary(), rest, body) {
+            (false, ..) => [&head[1..], body, &[]],
             // The reference's client takes no length of 0, but does take base64.
-            (true, []) => [b"\x01b", &[]],
-            (true, rest) => [&BINARY_LENGTHS[usize::from(*length)..][..1], rest],
+            (true, [], []) => [b"\x01b", &[], &[]],
+            (true, ..) => [&BINARY_LENGTHS[usize::from(*length)..][..1], rest, body],
         };
         parts.into_iter().filter(|part| !part.is_empty())
     }

@@ -160,7 +160,7 @@ pub(super) fn unmask(payload: &mut [u8], mask: [u8; 4]) {
 }
 
 /// The header of an unmasked, final frame, and how many of its bytes count.
-pub(super) fn header(opcode: Opcode, len: usize) -> ([u8; MAX_HEADER], usize) {
+pub(crate) fn header(opcode: Opcode, len: usize) -> ([u8; MAX_HEADER], usize) {
     let mut header = [0; MAX_HEADER];
     header[0] = 0x80 | opcode as u8;
     let size = if let Some(short) = u8::try_from(len).ok().filter(|short| *short < 126) {
