@@ -11,12 +11,16 @@ pub struct Server {
     pub dialect: Dialect,
     pub program: PathBuf,
     pub arguments: Vec<String>,
+    /// How many times fewer operations it does, so as not to take much longer than the others.
+    pub slowness: usize,
     /// Without that file it cannot run.
     needs: PathBuf,
 }
 
 /// Whom the others are compared with.
 pub const REFERENCE: &str = "socketioxide";
+/// The WebSocket that ours are compared with: axum's, which reads less at once than by default.
+pub const FLOOR: &str = "floor-websocket-lean";
 /// Ours that the targets are for.
 pub const OURS: &str = "axum";
 
@@ -53,10 +57,12 @@ pub fn servers() -> Vec<Server> {
         dialect,
         needs: program.clone(),
         program,
+        slowness: 1,
         arguments: arguments.iter().map(|&argument| argument.into()).collect(),
     };
-    let script = |name, program: PathBuf, script: PathBuf, argument: Option<&str>, needs: PathBuf| Server {
+    let script = |name, slowness, program: PathBuf, script: PathBuf, argument: Option<&str>, needs: PathBuf| Server {
         name,
+        slowness,
         dialect: Dialect::SocketIo,
         program,
         arguments: [script.display().to_string()]
@@ -74,6 +80,7 @@ pub fn servers() -> Vec<Server> {
         binary(REFERENCE, Dialect::SocketIo, others.join("load-socketioxide"), &[]),
         script(
             "node-ws",
+            4,
             "node".into(),
             node.join("node.mjs"),
             Some("ws"),
@@ -81,14 +88,16 @@ pub fn servers() -> Vec<Server> {
         ),
         script(
             "node-eiows",
+            4,
             "node".into(),
             node.join("node.mjs"),
             Some("eiows"),
             modules.join("eiows/package.json"),
         ),
-        script("bun", bun.clone(), node.join("bun.mjs"), None, bun),
+        script("bun", 4, bun.clone(), node.join("bun.mjs"), None, bun),
         script(
             "python",
+            20,
             interpreter.clone(),
             python.join("server.py"),
             None,
@@ -99,6 +108,12 @@ pub fn servers() -> Vec<Server> {
             Dialect::WebSocket,
             others.join("load-floors"),
             &["websocket"],
+        ),
+        binary(
+            FLOOR,
+            Dialect::WebSocket,
+            others.join("load-floors"),
+            &["websocket-lean"],
         ),
         binary("floor-tcp", Dialect::Tcp, others.join("load-floors"), &["tcp"]),
         binary("floor-http", Dialect::Http, others.join("load-floors"), &["http"]),

@@ -255,6 +255,7 @@ impl Client {
             loop {
                 match self.frame().await? {
                     (frame::CLOSE, ..) => break,
+                    (frame::PING, ..) => {}
                     (frame::TEXT, begin, end) if matches!(&self.unread[begin..end], b"2" | b"41" | b"1") => {}
                     (_, begin, end) => {
                         let message = String::from_utf8_lossy(&self.unread[begin..end.min(begin + 100)]);
@@ -262,7 +263,9 @@ impl Client {
                     }
                 }
             }
+            // This half ends, as with Node's `ws`: actix-web waits a second for that before it ends the other.
             // A reset is an end, too.
+            let _ = self.stream.shutdown().await;
             match self.stream.read_buf(&mut self.unread).await {
                 Ok(0) | Err(_) => Ok(()),
                 Ok(_) => Err("something came after the closing handshake".into()),

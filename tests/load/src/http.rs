@@ -58,7 +58,32 @@ impl Http {
         written.map_err(|error| format!("cannot write: {error}"))
     }
 
-    /// Waits for the answer's body, and leaves pings out, one of which may come first: no run is as long as their timeout.
+    /// Waits for the packets that a poll brings, and polls again if these are pings only: socketioxide sends one at once.
+    /// They are answered, as clients do.
+    ///
+    /// # Errors
+    /// When a status is not 200, or a poll brings nothing at all.
+    pub async fn packets(&mut self, poll: &str) -> Fallible<Vec<u8>> {
+        loop {
+            let body = self.body().await?;
+            if body.is_empty() {
+                return Err("a poll brought nothing".into());
+            }
+            let all = body.split(|byte| *byte == SEPARATOR);
+            let (pings, packets): (Vec<_>, Vec<_>) = all.partition(|packet| *packet == b"2");
+            if pings.is_empty() {
+                return Ok(body);
+            }
+            self.post(poll, "3").await?;
+            self.body().await?;
+            if !packets.is_empty() {
+                return Ok(packets.join(&SEPARATOR));
+            }
+            self.get(poll).await?;
+        }
+    }
+
+    /// Waits for the answer's body.
     ///
     /// # Errors
     /// When its status is not 200.
@@ -66,8 +91,7 @@ impl Http {
         loop {
             if let Some((body, end)) = answer(&self.unread)? {
                 self.unread.drain(..end);
-                let packets = body.split(|byte| *byte == SEPARATOR).filter(|packet| *packet != b"2");
-                return Ok(packets.collect::<Vec<_>>().join(&SEPARATOR));
+                return Ok(body);
             }
             match self.stream.read_buf(&mut self.unread).await {
                 Ok(0) => return Err("the server ended the connection".into()),
@@ -130,6 +154,8 @@ fn chunks(bytes: &[u8]) -> Fallible<Option<(Vec<u8>, usize)>> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
 
     const PLAIN: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n";
@@ -150,6 +176,56 @@ mod tests {
         for length in 0..CHUNKED.len() - 8 {
             assert_eq!(answer(&CHUNKED[..length]), Ok(None));
         }
+    }
+
+    /// What a poll yields when a server answers one request after the other with these bodies, and what it was asked.
+    async fn polled(bodies: &'static [&'static str]) -> (Fallible<Vec<u8>>, Vec<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut http = Http::open(listener.local_addr().unwrap()).await.unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let server = async {
+            let mut asked = Vec::new();
+            for body in bodies {
+                let mut bytes = [0; 1024];
+                let length = stream.read(&mut bytes).await.unwrap();
+                let request = std::str::from_utf8(&bytes[..length]).unwrap();
+                let (head, posted) = request.split_once("\r\n\r\n").unwrap();
+                asked.push(format!("{} {posted}", head.split(' ').next().unwrap()));
+                let length = body.len();
+                let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n{body}");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+            asked
+        };
+        let client = async {
+            http.get("/").await?;
+            http.packets("/").await
+        };
+        tokio::join!(client, server)
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(future)
+    }
+
+    #[test]
+    fn a_poll_that_brings_a_ping_only_is_followed_by_another() {
+        let (packets, asked) = run(polled(&["2", "ok", "4a\x1e4b"]));
+        assert_eq!(packets, Ok(b"4a\x1e4b".to_vec()));
+        assert_eq!(asked, ["GET ", "POST 3", "GET "]);
+    }
+
+    #[test]
+    fn a_ping_beside_other_packets_is_answered_and_left_out() {
+        let (packets, asked) = run(polled(&["2\x1e4a", "ok"]));
+        assert_eq!(packets, Ok(b"4a".to_vec()));
+        assert_eq!(asked, ["GET ", "POST 3"]);
+    }
+
+    #[test]
+    fn a_poll_that_brings_nothing_is_an_error() {
+        assert_eq!(run(polled(&[""])).0, Err("a poll brought nothing".into()));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod check;
 pub mod client;
+pub mod flame;
 pub mod frame;
 pub mod http;
 pub mod machine;

@@ -8,12 +8,13 @@ use crate::catalogue::{folder, root};
 #[must_use]
 pub fn description(core: usize) -> Vec<String> {
     let root = root();
-    let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let cpu = cpu
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let cpu = cpus
         .lines()
         .find_map(|line| line.strip_prefix("model name"))
         .unwrap_or_default();
     let cpu = cpu.trim_start_matches([' ', '\t', ':']);
+    let cores = cpus.lines().filter(|line| line.starts_with("processor")).count();
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = load.split(' ').next().unwrap_or_default();
@@ -34,7 +35,7 @@ pub fn description(core: usize) -> Vec<String> {
         .map(|name| locked(&lock, name))
         .into();
     vec![
-        format!("{cpu}: the generator on core {core}, servers on the first; load {load} at the end"),
+        format!("{cpu}, {cores} cores: the generator on core {core}, servers on the first; load {load} at the end"),
         format!("Linux {}, {}", kernel.trim(), output("rustc", &["--version"], &root)),
         format!(
             "tower-socketio {}",

@@ -7,7 +7,7 @@ tests/load/run [--quick] [--check] [--rounds N] [--scenarios A,B,…] [--servers
 
   --quick      a small part of the operations, one round: whether everything works
   --check      says which targets are reached, and fails unless all are
-  --rounds     how often each scenario is run against each server, in turns (5)
+  --rounds     how often each scenario is run against each server, in turns (3)
   --scenarios  only those whose names begin with one of these
   --servers    only these
   --list       says which scenarios and servers there are";
@@ -66,7 +66,7 @@ impl Options {
                 _ => return Err(format!("unknown argument {word}\n{HELP}")),
             }
         }
-        let rounds = rounds.unwrap_or(if quick { 1 } else { 5 }).max(1);
+        let rounds = rounds.unwrap_or(if quick { 1 } else { 3 }).max(1);
         Ok(Some(Self {
             quick,
             check,
@@ -95,8 +95,8 @@ mod tests {
     #[test]
     fn everything_is_measured_unless_less_is_asked_for() {
         let all = read("").unwrap().unwrap();
-        assert_eq!((all.rounds, all.quick), (5, false));
-        assert!(all.scenarios.len() > 30 && all.servers.len() == 11);
+        assert_eq!((all.rounds, all.quick), (3, false));
+        assert!(all.scenarios.len() > 30 && all.servers.len() == 12);
         let some = read("--quick --scenarios ack,polling --servers axum,python")
             .unwrap()
             .unwrap();

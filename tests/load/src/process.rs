@@ -93,6 +93,12 @@ impl Running {
         }
     }
 
+    /// Which process it is.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
     fn wait_until_it_listens(&mut self) -> Fallible<()> {
         let begin = Instant::now();
         while begin.elapsed() < START {

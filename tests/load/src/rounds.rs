@@ -13,7 +13,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Series {
     pub server: &'static str,
+    /// Without a figure where a round failed.
     pub rounds: Vec<Figures>,
+    /// Why the first one failed that did.
     pub failure: Option<String>,
 }
 
@@ -36,10 +38,11 @@ pub fn measure(scenario: Scenario, servers: &[Server], rounds: usize, run: &Run)
         })
         .collect();
     for round in 1..=rounds {
-        for (server, series) in able.iter().zip(&mut series) {
-            if series.failure.is_some() {
-                continue;
-            }
+        // Another begins each round, so that none always comes after the same one.
+        let begin = (round - 1) * able.len() / rounds;
+        for turn in 0..able.len() {
+            let at = (begin + turn) % able.len();
+            let (server, series) = (able[at], &mut series[at]);
             match once(&scenario, server, run) {
                 Ok(figures) => {
                     let shown: Vec<_> = figures
@@ -59,7 +62,8 @@ pub fn measure(scenario: Scenario, servers: &[Server], rounds: usize, run: &Run)
                         "{:<28} {:<16} round {round}: FAILED: {failure}",
                         scenario.name, server.name
                     );
-                    series.failure = Some(failure);
+                    series.rounds.push(Vec::new());
+                    series.failure.get_or_insert(failure);
                 }
             }
         }
@@ -74,15 +78,22 @@ fn once(scenario: &Scenario, server: &Server, run: &Run) -> Fallible<Figures> {
 }
 
 impl Series {
-    fn values(&self, figure: &str) -> impl Iterator<Item = f64> {
+    /// A round's each.
+    fn values(&self, figure: &str) -> impl Iterator<Item = Option<f64>> {
         let find = move |round: &Figures| round.iter().find(|(name, _)| *name == figure).map(|(_, value)| *value);
-        self.rounds.iter().filter_map(find)
+        self.rounds.iter().map(find)
+    }
+
+    /// In how many rounds it failed.
+    #[must_use]
+    pub fn failures(&self) -> usize {
+        self.rounds.iter().filter(|round| round.is_empty()).count()
     }
 
     /// The median of a figure over the rounds.
     #[must_use]
     pub fn figure(&self, figure: &str) -> Option<Middle> {
-        middle(&self.values(figure).collect::<Vec<_>>())
+        middle(&self.values(figure).flatten().collect::<Vec<_>>())
     }
 }
 
@@ -96,7 +107,11 @@ impl Measured {
     #[must_use]
     pub fn ratio(&self, figure: &str, server: &str, other: &str) -> Option<Middle> {
         let pairs = self.of(server)?.values(figure).zip(self.of(other)?.values(figure));
-        middle(&pairs.map(|(value, other)| value / other).collect::<Vec<_>>())
+        middle(
+            &pairs
+                .filter_map(|(value, other)| Some(value? / other?))
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// The first figure's ratio to the reference.
@@ -108,7 +123,8 @@ impl Measured {
     /// Which figures there are.
     #[must_use]
     pub fn figures(&self) -> Vec<&'static str> {
-        let round = self.series.iter().find_map(|series| series.rounds.first());
+        let mut rounds = self.series.iter().flat_map(|series| &series.rounds);
+        let round = rounds.find(|round| !round.is_empty());
         round
             .map(|figures| figures.iter().map(|(name, _)| *name).collect())
             .unwrap_or_default()
@@ -141,5 +157,21 @@ mod tests {
         };
         assert_eq!(measured.ratio_to_reference("axum"), Some(half));
         assert_eq!(measured.ratio_to_reference("python"), None);
+    }
+
+    #[test]
+    fn a_round_that_failed_takes_no_other_with_it() {
+        let scenario = crate::scenario::all()[0];
+        let mut reference = series(REFERENCE, &[2.0, 4.0, 8.0]);
+        reference.rounds[1].clear();
+        assert_eq!(reference.failures(), 1);
+        let series = vec![reference, series("axum", &[1.0, 9.0, 4.0])];
+        let measured = Measured { scenario, series };
+        let half = Middle {
+            median: 0.5,
+            least: 0.5,
+            most: 0.5,
+        };
+        assert_eq!(measured.ratio_to_reference("axum"), Some(half));
     }
 }

@@ -15,10 +15,10 @@ const UNIT: f64 = 200.0;
 const MOST: f64 = 2.5;
 const ROW: f64 = 18.0;
 
-/// Colours are legible on white and on black.
-const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#333}.title{font-weight:600}.other{fill:#9a9a9a}\
+/// It has a ground of its own: a page may be dark where the system is light.
+const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#333;stroke:#fff;stroke-width:4px;paint-order:stroke}.ground{fill:#fff}.title{font-weight:600}.other{fill:#9a9a9a}\
     .ours{fill:#2f81f7}.line{stroke:#888;stroke-dasharray:3 3}\
-    @media(prefers-color-scheme:dark){text{fill:#ddd}}";
+    @media(prefers-color-scheme:dark){text{fill:#ddd;stroke:#0d1117}.ground{fill:#0d1117}}";
 
 pub(super) fn svg(measured: &[Measured]) -> String {
     let (mut rows, mut y) = (String::new(), 26.0);
@@ -67,7 +67,8 @@ pub(super) fn svg(measured: &[Measured]) -> String {
     format!(
         r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}">
 <style>{STYLE}</style>
-<text x="10" y="16">What an operation costs, × socketioxide (the dotted line); shorter is better</text>
+<rect class="ground" width="100%" height="100%"/>
+<text x="10" y="16">What an operation costs, × socketioxide (the dotted line); shorter is better, beyond {MOST} bars are cut</text>
 {rows}</svg>
 "#
     )

@@ -30,6 +30,7 @@ pub(super) fn markdown(measured: &[Measured], missing: &[String], quick: bool, c
          and the most of all rounds.",
         rounds.unwrap_or_default()
     );
+    summary(&mut text, measured);
     for measured in measured {
         scenario(&mut text, measured);
     }
@@ -52,6 +53,31 @@ pub(super) fn markdown(measured: &[Measured], missing: &[String], quick: bool, c
     text
 }
 
+/// The first figure of all servers, a line a scenario.
+fn summary(text: &mut String, all: &[Measured]) {
+    let mut servers = Vec::new();
+    for series in all.iter().flat_map(|measured| &measured.series) {
+        if !servers.contains(&series.server) {
+            servers.push(series.server);
+        }
+    }
+    let _ = writeln!(text, "\n| | {} |", servers.join(" | "));
+    let _ = writeln!(text, "| --- |{}", " --- |".repeat(servers.len()));
+    for measured in all {
+        let Some(figure) = measured.figures().first().copied() else {
+            continue;
+        };
+        let _ = write!(text, "| {}: {figure} |", measured.scenario.name);
+        for server in &servers {
+            match measured.of(server) {
+                Some(series) => cell(text, series, figure),
+                None => text.push_str(" |"),
+            }
+        }
+        text.push('\n');
+    }
+}
+
 fn scenario(text: &mut String, measured: &Measured) {
     let figures = measured.figures();
     let _ = writeln!(text, "\n### {}\n\n{}\n", measured.scenario.name, measured.scenario.what);
@@ -61,7 +87,11 @@ fn scenario(text: &mut String, measured: &Measured) {
         let ratio = measured.ratio_to_reference(series.server);
         let ratio = ratio.map(|ratio| format!("{:.2} ({:.2}–{:.2})", ratio.median, ratio.least, ratio.most));
         let _ = write!(text, "| {} | {} |", series.server, ratio.unwrap_or_default());
-        if let Some(failure) = &series.failure {
+        if let Some(failure) = series
+            .failure
+            .as_ref()
+            .filter(|_| series.failures() == series.rounds.len())
+        {
             let rest = " |".repeat(figures.len().saturating_sub(1));
             let _ = writeln!(text, " failed: {} |{rest}", failure.replace('|', "\\|"));
             continue;
@@ -70,6 +100,16 @@ fn scenario(text: &mut String, measured: &Measured) {
             cell(text, series, figure);
         }
         text.push('\n');
+    }
+    for series in &measured.series {
+        if let Some(failure) = &series.failure {
+            let (failed, rounds) = (series.failures(), series.rounds.len());
+            let _ = writeln!(
+                text,
+                "\n{} failed in {failed} of {rounds} rounds: {failure}",
+                series.server
+            );
+        }
     }
 }
 

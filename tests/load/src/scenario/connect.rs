@@ -66,12 +66,7 @@ pub(super) async fn by_upgrade(target: Target) -> Fallible<Client> {
     let mut client = Client::upgrade(target, &format!("/socket.io/?EIO=4&transport=websocket&sid={sid}")).await?;
     client.add(frame::TEXT, b"2probe");
     client.expect(|packet| packet == b"3probe").await?;
-    let mut released = http.body().await?;
-    while released.is_empty() {
-        // It was answered by a ping.
-        http.get(&poll).await?;
-        released = http.body().await?;
-    }
+    let released = http.packets(&poll).await?;
     if released != b"6" {
         return Err(format!(
             "the poll was answered by {}",
@@ -97,10 +92,13 @@ pub(super) async fn join(http: &mut Http) -> Fallible<String> {
     http.post(&format!("/socket.io/?EIO=4&transport=polling&sid={sid}"), "40")
         .await?;
     expect(http, |body| body.eq_ignore_ascii_case(b"ok")).await?;
-    http.get(&format!("/socket.io/?EIO=4&transport=polling&sid={sid}&t=join"))
-        .await?;
-    expect(http, |body| body.starts_with(b"40{")).await?;
-    Ok(sid.to_owned())
+    let poll = format!("/socket.io/?EIO=4&transport=polling&sid={sid}&t=join");
+    http.get(&poll).await?;
+    let joined = http.packets(&poll).await?;
+    if joined.starts_with(b"40{") {
+        return Ok(sid.to_owned());
+    }
+    Err(format!("unexpected: {}", String::from_utf8_lossy(&joined)))
 }
 
 pub(super) async fn expect(http: &mut Http, awaited: impl Fn(&[u8]) -> bool) -> Fallible<()> {

@@ -196,7 +196,7 @@ const SCALE: [Scenario; 14] = [
     ),
     one(
         "scale-busy",
-        300,
+        1_000,
         "beside broadcasts to 5,000 that never cease",
         Kind::Busy { subscribers: 5_000 },
     ),

@@ -6,7 +6,7 @@ use tokio::{sync::Semaphore, task::JoinSet, time::timeout};
 
 use crate::{
     Fallible,
-    catalogue::Server,
+    catalogue::{FLOOR, OURS, REFERENCE, Server},
     client::{Client, Dialect, Role, Target},
     process::Running,
 };
@@ -34,6 +34,10 @@ pub const P99: &str = "p99, ms";
 pub const MEMORY: &str = "KB a client";
 pub const MEMORY_AFTER: &str = "KB after 30 KB";
 pub const INSTRUCTIONS: &str = "user instructions";
+pub const FEW: &str = "room of 10: p99, ms";
+pub const FEW_ALONE: &str = "the same alone, ms";
+pub const NEW: &str = "new client: p99, ms";
+pub const NEW_ALONE: &str = "that alone, ms";
 
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
@@ -99,9 +103,12 @@ pub struct Run {
 }
 
 impl Scenario {
-    /// Whether this server can do that.
+    /// Whether this server can do that, and in minutes.
     #[must_use]
     pub fn is_for(&self, server: &Server) -> bool {
+        if server.slowness > self.patience() {
+            return false;
+        }
         let ours = matches!(server.name, "axum" | "actix-web" | "warp");
         match self.kind {
             Kind::Echo {
@@ -116,9 +123,20 @@ impl Scenario {
                 matches!(server.dialect, Dialect::SocketIo | Dialect::Http)
             }
             Kind::Instructions { message: Message::Echo } => {
-                matches!(server.name, "axum" | "floor-websocket" | "socketioxide")
+                matches!(server.name, OURS | FLOOR | "floor-websocket" | REFERENCE)
             }
             Kind::Instructions { .. } | Kind::InMemory => server.name == "axum",
+        }
+    }
+
+    /// How slow a server may be. What is scaled compares servers with themselves: of the slow ones it takes long and tells little.
+    fn patience(&self) -> usize {
+        match self.kind {
+            _ if self.name.starts_with("scale-") => 1,
+            Kind::Broadcast {
+                subscribers: 5_000.., ..
+            } => 4,
+            _ => usize::MAX,
         }
     }
 
@@ -147,7 +165,8 @@ impl Scenario {
         }
         let log = run.artifacts.join(format!("{}.{}.log", server.name, self.name));
         let running = Running::start(server, self.workers, &[], &log)?;
-        self.measure(&running, run).await
+        let operations = (self.operations / server.slowness).max(64);
+        Self { operations, ..*self }.measure(&running, run).await
     }
 
     /// Runs it against a server that listens.

@@ -70,7 +70,7 @@ impl Polling {
             let message = std::str::from_utf8(message).expect("it is text");
             self.posts.post(&self.post, message).await?;
             expect(&mut self.posts, |body| body.eq_ignore_ascii_case(b"ok")).await?;
-            let came = self.polls.body().await?;
+            let came = self.polls.packets(&self.poll).await?;
             latencies.add(begin.elapsed());
             if self.is_floor {
                 if came.len() != message.len() {

@@ -5,9 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use axum::serve::Listener;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
 };
 
 /// What is read at once: more than a message.
@@ -15,10 +16,10 @@ const BUFFER: usize = 64 * 1024;
 
 type Subscribers = Arc<Mutex<Vec<Arc<TcpStream>>>>;
 
-pub(crate) async fn serve(listener: TcpListener) -> io::Result<()> {
+pub(crate) async fn serve(listener: &mut impl Listener<Io = TcpStream>) -> io::Result<()> {
     let subscribers = Subscribers::default();
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (stream, _) = listener.accept().await;
         tokio::spawn(carry(stream, subscribers.clone()));
     }
 }

@@ -15,16 +15,33 @@ use tokio::sync::mpsc;
 
 type Subscribers = Arc<Mutex<Vec<mpsc::UnboundedSender<Message>>>>;
 
-pub(crate) fn app() -> Router {
+/// With another size of what is read at once than axum's default.
+#[derive(Clone, Copy)]
+struct Reads(Option<usize>);
+
+impl Reads {
+    fn of(self, ws: WebSocketUpgrade) -> WebSocketUpgrade {
+        match self.0 {
+            Some(size) => ws.read_buffer_size(size),
+            None => ws,
+        }
+    }
+}
+
+pub(crate) fn app(reads: Option<usize>) -> Router {
+    let reads = Reads(reads);
     Router::new()
-        .route("/echo", any(async |ws: WebSocketUpgrade| ws.on_upgrade(echo)))
+        .route(
+            "/echo",
+            any(async move |ws: WebSocketUpgrade| reads.of(ws).on_upgrade(echo)),
+        )
         .route(
             "/subscribe",
-            any(async |ws: WebSocketUpgrade, State(all)| ws.on_upgrade(|socket| subscribe(socket, all))),
+            any(async move |ws: WebSocketUpgrade, State(all)| reads.of(ws).on_upgrade(|socket| subscribe(socket, all))),
         )
         .route(
             "/publish",
-            any(async |ws: WebSocketUpgrade, State(all)| ws.on_upgrade(|socket| publish(socket, all))),
+            any(async move |ws: WebSocketUpgrade, State(all)| reads.of(ws).on_upgrade(|socket| publish(socket, all))),
         )
         .with_state(Subscribers::default())
 }

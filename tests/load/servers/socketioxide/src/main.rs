@@ -1,8 +1,8 @@
-//! The contract `load` by socketioxide on axum, as its documentation has it: everything at its default.
+//! The contract `load` by socketioxide on axum, as its documentation has it: everything at its default but `TCP_NODELAY`.
 
 use std::{env, future::ready, net::Ipv4Addr};
 
-use axum::Router;
+use axum::{Router, serve::ListenerExt as _};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use serde_json::value::RawValue;
@@ -22,6 +22,7 @@ async fn main() {
     let port = env::var("PORT").ok().and_then(|port| port.parse().ok());
     let address = (Ipv4Addr::LOCALHOST, port.expect("PORT is a port"));
     let listener = TcpListener::bind(address).await.expect("the port is free");
+    let listener = listener.tap_io(|stream| stream.set_nodelay(true).expect("it is TCP"));
     axum::serve(listener, Router::new().layer(layer))
         .await
         .expect("it serves");
