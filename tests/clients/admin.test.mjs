@@ -72,8 +72,13 @@ async function logIn(t, server, { password = LOGIN.password, parser, at = site.u
   await page.getByLabel('Username').fill(LOGIN.username);
   if (parser) {
     await page.locator('.v-dialog .v-input--switch').first().click();
-    await page.getByLabel('Parser').click({ force: true });
-    await page.getByText(parser, { exact: true }).click();
+    // A click while the dialog still grows is lost.
+    const entry = page.getByText(parser, { exact: true });
+    await eventually(async () => {
+      await page.getByLabel('Parser').click({ force: true });
+      return entry.waitFor({ timeout: 1000 }).then(() => true, () => false);
+    }, true);
+    await entry.click();
   }
   await tryPassword(page, password);
   return page;
