@@ -70,8 +70,7 @@ struct State {
     requests: Vec<Request>,
     exchange: Exchange,
     transport: Transport,
-    /// Whether the transport could write at once.
-    writable: bool,
+    writable: Writable,
     ending: Option<CloseReason>,
     retired: bool,
     /// Something changed since the owner began its turn.
@@ -118,6 +117,16 @@ pub(crate) struct Sent {
     pub(crate) owner_sleeps: bool,
 }
 
+/// When the transport could write what is queued, as its owner goes to sleep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writable {
+    /// It has written all it took.
+    Now,
+    /// Once the client polls, of which the owner need not know before there is something to answer with.
+    AtPoll,
+    Later,
+}
+
 /// How full an outbox is, beyond its largest message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fill {
@@ -153,6 +162,12 @@ impl State {
         self.taken + self.outbox.bytes()
     }
 
+    /// The owner sleeps, and a poll would be no reason to wake it.
+    fn has_nothing_to_poll(&self) -> bool {
+        let sleeps = self.waker.is_some() && !self.dirty && self.ending.is_none();
+        sleeps && self.writable == Writable::AtPoll && self.outbox.is_empty()
+    }
+
     /// Queues frames, together or not at all.
     #[inline]
     fn queue<'a>(
@@ -167,7 +182,7 @@ impl State {
         if self.ending.is_some() {
             return queued;
         }
-        if volatile && !self.writable {
+        if volatile && self.writable != Writable::Now {
             queued.dropped = frames.count();
             return queued;
         }
@@ -222,7 +237,7 @@ impl Connection {
                 requests: Vec::new(),
                 exchange: Exchange::default(),
                 transport,
-                writable: false,
+                writable: Writable::Later,
                 ending: None,
                 retired: false,
                 dirty: false,
@@ -345,7 +360,9 @@ impl Connection {
         let mut state = self.lock();
         let queued = state.queue(frames, flags, self.0.sending.outbox_limit, generation);
         let transport = state.transport;
-        let is_first = !std::mem::replace(&mut state.dirty, true);
+        // An owner that is awake looks into its outbox before it sleeps.
+        let matters = state.waker.is_some() || state.ending.is_some();
+        let is_first = matters && !std::mem::replace(&mut state.dirty, true);
         let waker = match wake {
             Wake::Now => state.waker.take(),
             Wake::Later => None,
@@ -400,16 +417,29 @@ impl Connection {
         });
     }
 
-    /// Asks the owner; the request is dropped, and so refused, when there is none any more.
+    /// Asks the owner; the request is dropped, and so refused, when there is none any more. A poll that there is nothing
+    /// for yet waits without waking it.
     pub(super) fn request(&self, request: Request) {
-        let refused = self.change(|state| {
-            if state.retired {
-                return Some(request);
-            }
-            state.requests.push(request);
+        let mut state = self.lock();
+        if state.retired {
+            drop(state);
+            return;
+        }
+        let waits = matches!(request, Request::Poll(..)) && state.has_nothing_to_poll();
+        // One is the usual number, and may be there for as long as the client is idle.
+        state.requests.reserve_exact(1);
+        state.requests.push(request);
+        let waker = if waits {
+            state.writable = Writable::Now;
             None
-        });
-        drop(refused);
+        } else {
+            state.dirty = true;
+            state.waker.take()
+        };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// The owner is gone, and with it what was asked of it and what it had to write.
@@ -480,12 +510,11 @@ impl Connection {
     }
 
     /// The owner goes to sleep, to be woken by the next change; `false` when something changed
-    /// during its turn, or when it could write what waits. `writable`: the transport has written all
-    /// it took and could write more.
-    pub(super) fn park(&self, waker: &Waker, writable: bool) -> bool {
+    /// during its turn, or when it could write what waits.
+    pub(super) fn park(&self, waker: &Waker, writable: Writable) -> bool {
         let mut state = self.lock();
         state.writable = writable;
-        if state.dirty || (writable && !state.outbox.is_empty()) {
+        if state.dirty || (writable == Writable::Now && !state.outbox.is_empty()) {
             return false;
         }
         state.waker = Some(waker.clone());

@@ -333,7 +333,7 @@ fn refusal(kind: &ConnectionErrorKind) -> Response<ResponseBody> {
     session_text(
         status,
         "application/json",
-        &format!(r#"{{"code":{code},"message":{message}}}"#),
+        format!(r#"{{"code":{code},"message":{message}}}"#),
     )
 }
 
@@ -511,9 +511,10 @@ fn session_answer(
 }
 
 /// A session's answer that is a few words.
-fn session_text(status: StatusCode, content_type: &'static str, text: &str) -> Response<ResponseBody> {
-    let body = ResponseBody(Content::Bytes(Bytes::copy_from_slice(text.as_bytes())));
-    session_answer(status, Some(content_type), text.len(), body)
+fn session_text(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Response<ResponseBody> {
+    let text = text.into();
+    let length = text.len();
+    session_answer(status, Some(content_type), length, ResponseBody(Content::Bytes(text)))
 }
 
 fn too_large() -> Response<ResponseBody> {

@@ -230,12 +230,15 @@ pub(crate) fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> 
 /// All query parameters in order, decoded.
 pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     let mut rest = query;
+    // All at once, and not `any`, which looks at one byte after the other.
+    let is_plain = !query.bytes().fold(false, |any, byte| any | matches!(byte, b'+' | b'%'));
+    let decode = move |text| if is_plain { Cow::Borrowed(text) } else { decode(text) };
     let pairs = std::iter::from_fn(move || {
         let pair;
         (pair, rest) = (!rest.is_empty()).then(|| cut(rest, b'&'))?;
         Some(pair)
     });
-    pairs.filter(|pair| !pair.is_empty()).map(|pair| {
+    pairs.filter(|pair| !pair.is_empty()).map(move |pair| {
         let (key, value) = cut(pair, b'=');
         (decode(key), decode(value))
     })
@@ -251,9 +254,6 @@ fn cut(text: &str, at: u8) -> (&str, &str) {
 }
 
 fn decode(text: &str) -> Cow<'_, str> {
-    if !text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
-        return text.into();
-    }
     let spaced = text.replace('+', " ");
     percent_decode_str(&spaced).decode_utf8_lossy().into_owned().into()
 }

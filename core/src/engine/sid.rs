@@ -68,10 +68,9 @@ impl Sid {
     /// Reads the id of a connection; anything that can be none is `None`. Its characters mean
     /// nothing in URLs, cookies, scripts and JSON.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let is_id = (1..=LONGEST).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
+        let is_of_id = |byte: u8| byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'.' | b'_' | b'~');
+        // Not `all`, which looks at one byte after the other.
+        let is_id = (1..=LONGEST).contains(&text.len()) && text.bytes().fold(true, |all, byte| all & is_of_id(byte));
         is_id.then(|| match text.as_bytes().try_into() {
             Ok(usual) => Self(Text::Usual(usual)),
             Err(_) => Self(Text::Other(text.into())),

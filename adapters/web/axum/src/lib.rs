@@ -150,12 +150,13 @@ type TellCore = fn(Request) -> Request;
 
 /// Says what axum knows in the core's words, and drops what would keep the request's head in
 /// memory for as long as the client is connected.
-fn tell_core(request: Request) -> Request {
-    let mut request = tell_peer(request);
+fn tell_core(mut request: Request) -> Request {
     let extensions = request.extensions_mut();
-    extensions.remove::<ConnectInfo<SocketAddr>>();
     extensions.remove::<OriginalUri>();
     extensions.remove::<MatchedPath>();
+    if let Some(ConnectInfo(addr)) = extensions.remove::<ConnectInfo<SocketAddr>>() {
+        extensions.insert(PeerAddr(addr));
+    }
     request
 }
 

@@ -187,8 +187,8 @@ impl Shared {
         let answer = generation.handshake(&sid, self.config.silence_seconds(), &names.join(","));
         self.runtime().spawn(Carrier::new(life));
         let mut response = match dress.wrapping {
-            Wrapping::Script(script) => script_answer(&script.call(&dress::string(&answer)), dress),
-            Wrapping::None | Wrapping::Page => session_text(StatusCode::OK, TEXT, &answer),
+            Wrapping::Script(script) => script_answer(script.call(&dress::string(&answer)), dress),
+            Wrapping::None | Wrapping::Page => session_text(StatusCode::OK, TEXT, answer),
         };
         hooks.write_headers(Answer::First(&sid), &mut response, request.as_deref());
         response
@@ -282,12 +282,12 @@ fn session_unknown(generation: Generation, dress: Dress) -> Response<ResponseBod
     let close = generation.control(&Signal::Close);
     let payload = dress.wrapping.wrap(&String::from_utf8_lossy(close.packet()));
     match dress.wrapping {
-        Wrapping::None => session_text(StatusCode::OK, TEXT, &payload),
-        Wrapping::Script(_) => script_answer(&payload, dress),
+        Wrapping::None => session_text(StatusCode::OK, TEXT, payload),
+        Wrapping::Script(_) => script_answer(payload, dress),
         Wrapping::Page => session_text(
             StatusCode::OK,
             "text/html; charset=UTF-8",
-            &format!("{}{payload}", dress::PAGE),
+            format!("{}{payload}", dress::PAGE),
         ),
     }
 }
@@ -295,12 +295,12 @@ fn session_unknown(generation: Generation, dress: Dress) -> Response<ResponseBod
 /// A script has no status: the page is told by an error that the script makes.
 fn refused(status: StatusCode, why: &str, dress: Dress) -> Response<ResponseBody> {
     match dress.wrapping {
-        Wrapping::Script(script) => script_answer(&script.call(&format!("new Error({})", dress::string(why))), dress),
-        Wrapping::None | Wrapping::Page => session_text(status, TEXT, why),
+        Wrapping::Script(script) => script_answer(script.call(&format!("new Error({})", dress::string(why))), dress),
+        Wrapping::None | Wrapping::Page => session_text(status, TEXT, why.to_owned()),
     }
 }
 
-fn script_answer(script: &str, dress: Dress) -> Response<ResponseBody> {
+fn script_answer(script: String, dress: Dress) -> Response<ResponseBody> {
     let mut response = session_text(StatusCode::OK, "text/javascript; charset=UTF-8", script);
     allow_script(&mut response, dress);
     response

@@ -150,5 +150,5 @@ fn is_extended_connect(parts: &Parts) -> bool {
 }
 
 fn refused_upgrade(message: &str) -> Response<ResponseBody> {
-    session_text(StatusCode::BAD_REQUEST, "text/html", message)
+    session_text(StatusCode::BAD_REQUEST, "text/html", message.to_owned())
 }

@@ -26,7 +26,7 @@ use crate::{
     engine::{
         codec::{PayloadForm, Posted, Signal},
         conn::exchange::RequestKind,
-        connection::{Connection, Fill, Request},
+        connection::{Connection, Fill, Request, Writable},
         driver::{Alarm, Life, ROUNDS, Received, Turn, now},
         generation::Switch,
         reason::CloseReason,
@@ -499,8 +499,7 @@ impl Future for Carrier {
                 }
                 continue;
             }
-            let writable = this.outlet.as_ref().is_some_and(Outlet::is_ready);
-            if connection.park(cx.waker(), writable) {
+            if connection.park(cx.waker(), this.writable()) {
                 return Poll::Pending;
             }
         }
@@ -510,6 +509,21 @@ impl Future for Carrier {
 }
 
 impl Carrier {
+    fn writable(&self) -> Writable {
+        match (&self.outlet, &self.life) {
+            (Some(outlet), _) if outlet.is_ready() => Writable::Now,
+            (None, Some(life))
+                if life.connection.profile().switch == Switch::Probe
+                    && !life.release_poll
+                    && self.posts.is_empty()
+                    && self.lingers_until.is_none() =>
+            {
+                Writable::AtPoll
+            }
+            _ => Writable::Later,
+        }
+    }
+
     fn deadline(&self) -> Option<Instant> {
         self.lingers_until.or_else(|| self.life.as_ref()?.deadline())
     }

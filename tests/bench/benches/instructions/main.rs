@@ -28,7 +28,7 @@ const ECHOES: u16 = 1_600;
 /// What clients do over HTTP, and how many instructions of axum's server that may take.
 const REQUESTS: [(&str, run::Load, f64); 3] = [
     ("connect", load::connect, 87_800.0),
-    ("poll", load::poll, 56_900.0),
+    ("poll", load::poll, 54_500.0),
     ("upgrade", load::upgrade, 237_000.0),
 ];
 const REQUESTED: u16 = 400;

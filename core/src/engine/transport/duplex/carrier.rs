@@ -19,7 +19,7 @@ use super::{
 use crate::engine::{
     Shared,
     codec::{Malformed, PayloadForm, Signal},
-    connection::{Connection, Fill, Request},
+    connection::{Connection, Fill, Request, Writable},
     driver::{Alarm, Life, ROUNDS, Received, Turn},
     outbox::Outbox,
     reason::CloseReason,
@@ -145,10 +145,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Future for Carrier<IO, F> {
                         0 => {}
                         taken => life.connection.written(taken),
                     }
-                    true
+                    Writable::Now
                 }
                 Poll::Ready(Err(_)) => return this.end(End::Lost),
-                Poll::Pending => false,
+                Poll::Pending => Writable::Later,
             };
             if turn == Turn::Closed {
                 let (connection, server, form) = (life.connection.clone(), life.server().clone(), life.form);
@@ -162,7 +162,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin, F: Framing> Future for Carrier<IO, F> {
                 wire.poll_read(cx, |cx, event| {
                     left -= 1;
                     let received = receive(life, cx, &event);
-                    if received == Received::GoOn && left > 0 && !(writable && life.connection.fill() > Fill::Little) {
+                    let flushes = writable == Writable::Now && life.connection.fill() > Fill::Little;
+                    if received == Received::GoOn && left > 0 && !flushes {
                         ControlFlow::Continue(())
                     } else {
                         ControlFlow::Break(())
