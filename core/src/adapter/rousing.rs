@@ -13,7 +13,9 @@ const FEW: usize = 32;
 
 /// Between two turns of others, each of the runtime's workers is given at least this many to write to.
 const AT_LEAST: usize = 4;
-/// One more where the others took that long, so that a busy server's broadcasts arrive too.
+/// And several workers together this many: one that sleeps takes as long to wake as to write to two or three.
+const AT_LEAST_TOGETHER: usize = 32;
+/// One more for each worker where the others took that long, so that a busy server's broadcasts arrive too.
 const SHARE: Duration = Duration::from_micros(50);
 const AT_MOST: usize = 32;
 
@@ -47,14 +49,19 @@ impl Rousing {
     /// Wakes them by and by.
     pub(super) fn begin(mut self, runtime: &Handle) {
         let workers = runtime.metrics().num_workers();
+        let at_least = match workers {
+            1 => AT_LEAST,
+            _ => AT_LEAST_TOGETHER.max(AT_LEAST * workers),
+        };
         runtime.spawn(async move {
-            let mut at_once = AT_LEAST;
-            while self.rouse(at_once * workers) {
+            let mut at_once = at_least;
+            while self.rouse(at_once) {
                 let begin = Instant::now();
                 // Those who were woken have their turn, and the runtime looks for what came meanwhile.
                 task::yield_now().await;
                 let shares = begin.elapsed().as_micros() / SHARE.as_micros();
-                at_once = usize::try_from(shares).unwrap_or(AT_MOST).clamp(AT_LEAST, AT_MOST);
+                let share = usize::try_from(shares).unwrap_or(AT_MOST).min(AT_MOST);
+                at_once = at_least.max(share * workers);
             }
         });
     }
