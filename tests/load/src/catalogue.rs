@@ -28,7 +28,8 @@ impl Server {
     /// Why it cannot run here.
     #[must_use]
     pub fn missing(&self) -> Option<String> {
-        (!self.needs.exists()).then(|| format!("{} is left out: {} is not there", self.name, self.needs.display()))
+        let needs = self.needs.strip_prefix(folder()).unwrap_or(&self.needs);
+        (!self.needs.exists()).then(|| format!("{} is left out: {} is not there", self.name, needs.display()))
     }
 }
 
