@@ -144,18 +144,19 @@ mod tests {
         }
     }
 
+    const HALF: Middle = Middle {
+        median: 0.5,
+        least: 0.5,
+        most: 0.5,
+    };
+
     #[test]
     fn servers_are_compared_within_each_round() {
         let scenario = crate::scenario::all()[0];
         // The machine becomes twice as slow: no ratio changes.
         let series = vec![series("axum", &[1.0, 2.0, 4.0]), series(REFERENCE, &[2.0, 4.0, 8.0])];
         let measured = Measured { scenario, series };
-        let half = Middle {
-            median: 0.5,
-            least: 0.5,
-            most: 0.5,
-        };
-        assert_eq!(measured.ratio_to_reference("axum"), Some(half));
+        assert_eq!(measured.ratio_to_reference("axum"), Some(HALF));
         assert_eq!(measured.ratio_to_reference("python"), None);
     }
 
@@ -167,11 +168,6 @@ mod tests {
         assert_eq!(reference.failures(), 1);
         let series = vec![reference, series("axum", &[1.0, 9.0, 4.0])];
         let measured = Measured { scenario, series };
-        let half = Middle {
-            median: 0.5,
-            least: 0.5,
-            most: 0.5,
-        };
-        assert_eq!(measured.ratio_to_reference("axum"), Some(half));
+        assert_eq!(measured.ratio_to_reference("axum"), Some(HALF));
     }
 }
