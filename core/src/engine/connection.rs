@@ -381,12 +381,7 @@ impl Connection {
 
     /// Wakes the owner if it sleeps although something was queued.
     pub(crate) fn rouse(&self) {
-        let mut state = self.lock();
-        let waker = if state.dirty { state.waker.take() } else { None };
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.update(|_| ());
     }
 
     /// Wakes the owner, to look at its application's state anew.
@@ -420,26 +415,21 @@ impl Connection {
     /// Asks the owner; the request is dropped, and so refused, when there is none any more. A poll that there is nothing
     /// for yet waits without waking it.
     pub(super) fn request(&self, request: Request) {
-        let mut state = self.lock();
-        if state.retired {
-            drop(state);
-            return;
-        }
-        let waits = matches!(request, Request::Poll(..)) && state.has_nothing_to_poll();
-        // One is the usual number, and may be there for as long as the client is idle.
-        state.requests.reserve_exact(1);
-        state.requests.push(request);
-        let waker = if waits {
-            state.writable = Writable::Now;
+        let refused = self.update(|state| {
+            if state.retired {
+                return Some(request);
+            }
+            if matches!(request, Request::Poll(..)) && state.has_nothing_to_poll() {
+                state.writable = Writable::Now;
+            } else {
+                state.dirty = true;
+            }
+            // One is the usual number, and may be there for as long as the client is idle.
+            state.requests.reserve_exact(1);
+            state.requests.push(request);
             None
-        } else {
-            state.dirty = true;
-            state.waker.take()
-        };
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        });
+        drop(refused);
     }
 
     /// The owner is gone, and with it what was asked of it and what it had to write.
@@ -530,17 +520,24 @@ impl Connection {
         std::mem::replace(&mut self.lock().transport, transport)
     }
 
-    /// What `change` returns is the caller's to drop: dropping requests wakes others.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        self.update(|state| {
+            state.dirty = true;
+            change(state)
+        })
+    }
+
+    /// Wakes the owner where something changed. What `update` returns is the caller's to drop: dropping requests wakes
+    /// others.
+    fn update<T>(&self, update: impl FnOnce(&mut State) -> T) -> T {
         let mut state = self.lock();
-        let changed = change(&mut state);
-        state.dirty = true;
-        let waker = state.waker.take();
+        let updated = update(&mut state);
+        let waker = if state.dirty { state.waker.take() } else { None };
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
         }
-        changed
+        updated
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
